@@ -1,0 +1,514 @@
+//! The delay line: from a capture, through the device, to the instant at which its command takes hold.
+//!
+//! A discrete-event model in integer nanoseconds, without world, network or clock. Whoever drives it asks for the next
+//! instant at which something happens ([`Line::peek`]), takes the events of that instant one by one ([`Line::pop`]),
+//! and says how long an inference took when that was not known beforehand ([`Line::deliver`], [`Line::lose`]).
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use End::{Finish, Lost, Unknown};
+
+use crate::source::{Source, idle_before};
+use crate::{Clock, Schedule, ServiceTime, SimTime, Span, Stage};
+
+/// When results may become commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Control {
+    /// As soon as they are back.
+    Event,
+    /// At the first control instant at or after they are back.
+    Periodic(Clock),
+}
+
+/// The constant delays and rules of the line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LineConfig {
+    /// When the sensor samples the world.
+    pub capture: Clock,
+    /// When results may become commands.
+    pub control: Control,
+    /// The device's queue rule.
+    pub schedule: Schedule,
+    /// Exposure and readout.
+    pub sensing: Span,
+    /// Robot to device.
+    pub link_out: Span,
+    /// Device to robot.
+    pub link_back: Span,
+    /// The actuator's dead time.
+    pub dead_time: Span,
+    /// An inference that has not finished this long after its start is lost.
+    pub deadline: Option<Span>,
+    /// Seeds the draws of service times.
+    pub seed: u64,
+}
+
+/// The life of one frame; instants that it did not reach are `None`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frame {
+    /// Index of its capture.
+    pub id: u64,
+    /// `c`: the world was sampled.
+    pub captured: SimTime,
+    /// `r`: arrived at the device.
+    pub arrived: Option<SimTime>,
+    /// `s`: pre-processing began.
+    pub started: Option<SimTime>,
+    /// What the worker ran and timed.
+    pub service: Option<ServiceTime>,
+    /// `f`: post-processing ended.
+    pub finished: Option<SimTime>,
+    /// `a`: the command takes hold.
+    pub applied: Option<SimTime>,
+}
+
+impl Frame {
+    fn captured(id: u64, captured: SimTime) -> Self {
+        Self { id, captured, arrived: None, started: None, service: None, finished: None, applied: None }
+    }
+
+    /// The latency `L = a - c`.
+    pub fn latency(&self) -> Option<Span> {
+        self.applied.map(|a| a - self.captured)
+    }
+
+    /// How long each stage took, in order; they add up to the latency. `None` unless it was applied.
+    pub fn stages(&self, config: &LineConfig) -> Option<[(Stage, Span); 11]> {
+        let (arrived, started, finished, applied) = (self.arrived?, self.started?, self.finished?, self.applied?);
+        let service = self.service?;
+        // Waiting inside a pipeline lies between s and f; on a single server it is zero.
+        let queue = (started - arrived) + (finished - started - service.total());
+        let back = finished + config.link_back;
+        Some([
+            (Stage::Sensing, config.sensing),
+            (Stage::LinkOut, config.link_out),
+            (Stage::Queue, queue),
+            (Stage::Pre, service.pre),
+            (Stage::HostToDevice, service.host_to_device),
+            (Stage::Compute, service.compute),
+            (Stage::DeviceToHost, service.device_to_host),
+            (Stage::Post, service.post),
+            (Stage::LinkBack, config.link_back),
+            (Stage::ControlWait, applied - back - config.dead_time),
+            (Stage::DeadTime, config.dead_time),
+        ])
+    }
+}
+
+/// How a frame ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// Its command came into force.
+    Applied,
+    /// It was inferred, but a newer command was in force, or a newer frame of its batch spoke for it.
+    Superseded,
+    /// It was never inferred.
+    Dropped,
+    /// Its inference missed the deadline or failed.
+    Lost,
+}
+
+/// How many frames ended how. `captured` is the sum of the other five.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Frames sampled.
+    pub captured: u64,
+    /// See [`Fate::Applied`].
+    pub applied: u64,
+    /// See [`Fate::Superseded`].
+    pub superseded: u64,
+    /// See [`Fate::Dropped`].
+    pub dropped: u64,
+    /// See [`Fate::Lost`].
+    pub lost: u64,
+    /// Not ended yet.
+    pub in_flight: u64,
+}
+
+/// Something that happens at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The sensor samples the world.
+    Captured {
+        /// Index of the capture.
+        id: u64,
+    },
+    /// The device takes up a frame. When `service` is `None`, [`Line::deliver`] or [`Line::lose`] must follow before
+    /// the line can pass the earliest instant at which the inference may end.
+    Started {
+        /// The frame; of a batch, its newest.
+        id: u64,
+        /// How many frames are inferred together (less than the batch size in a partial batch).
+        frames: usize,
+        /// How long it takes, if known.
+        service: Option<ServiceTime>,
+    },
+    /// An inference is done; its command is on the way back.
+    Finished {
+        /// The frame.
+        id: u64,
+    },
+    /// A frame's life is over. `Applied` means that its command is in force from now on.
+    Ended {
+        /// The frame's whole life.
+        frame: Frame,
+        /// How it ended.
+        fate: Fate,
+    },
+}
+
+/// An inference on the device, or in the pure delay that stands for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Serving {
+    /// The frame.
+    pub frame: Frame,
+    /// Whether the device is busy with it.
+    pub occupies: bool,
+    end: End,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Unknown,
+    Finish(SimTime),
+    Lost(SimTime),
+}
+
+/// The delay line. Clone it to fork time.
+#[derive(Clone, Debug)]
+pub struct Line {
+    config: LineConfig,
+    source: Source,
+    captures: u64,
+    outbound: VecDeque<Frame>,
+    waiting: VecDeque<Frame>,
+    serving: Vec<Serving>,
+    /// Frames of a running batch that its newest speaks for.
+    passengers: Vec<Frame>,
+    returning: Vec<Frame>,
+    /// When the pipeline's servers are free: pre, compute, post.
+    pipeline: [SimTime; 3],
+    freed: Option<SimTime>,
+    in_force: Option<Frame>,
+    counts: Counts,
+    ended: VecDeque<(Frame, Fate)>,
+}
+
+impl Line {
+    /// A line at the start of an episode: nothing captured, nothing in force.
+    pub fn new(config: LineConfig, source: Source) -> Self {
+        Self {
+            config,
+            source,
+            captures: 0,
+            outbound: VecDeque::new(),
+            waiting: VecDeque::new(),
+            serving: Vec::new(),
+            passengers: Vec::new(),
+            returning: Vec::new(),
+            pipeline: [SimTime::ZERO; 3],
+            freed: None,
+            in_force: None,
+            counts: Counts::default(),
+            ended: VecDeque::new(),
+        }
+    }
+
+    /// The constant delays and rules.
+    pub fn config(&self) -> &LineConfig {
+        &self.config
+    }
+
+    /// Where service times come from.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// An edit: inferences that start from now on take their times from `source`.
+    pub fn set_source(&mut self, source: Source) {
+        self.source = source;
+    }
+
+    /// An edit: inferences that start from now on have this deadline.
+    pub fn set_deadline(&mut self, deadline: Option<Span>) {
+        self.config.deadline = deadline;
+    }
+
+    /// The frame behind the command in force; `None` while the initial command holds.
+    pub fn in_force(&self) -> Option<&Frame> {
+        self.in_force.as_ref()
+    }
+
+    /// Age of the command in force, `t - c`; undefined before the first command.
+    pub fn age(&self, t: SimTime) -> Option<Span> {
+        self.in_force.map(|frame| t - frame.captured)
+    }
+
+    /// How many frames ended how.
+    pub fn counts(&self) -> Counts {
+        let c = self.counts;
+        Counts { in_flight: c.captured - c.applied - c.superseded - c.dropped - c.lost, ..c }
+    }
+
+    /// Started and unfinished inferences, in the order of their starts.
+    pub fn serving(&self) -> &[Serving] {
+        &self.serving
+    }
+
+    /// Results between `f` and `a`, with `applied` set to `a`, in the order of their finish.
+    pub fn returning(&self) -> &[Frame] {
+        &self.returning
+    }
+
+    /// The started inference whose end is not known yet, and the latest instant at which it can end.
+    pub fn unknown(&self) -> Option<(Frame, SimTime)> {
+        let serving = self.serving.iter().find(|s| s.end == Unknown)?;
+        let started = serving.frame.started.unwrap_or_default();
+        Some((serving.frame, self.config.deadline.map_or(SimTime::NEVER, |d| started + d)))
+    }
+
+    /// The next instant at which something known happens; not after the present one while that is not quiet.
+    pub fn peek(&self) -> SimTime {
+        let ends = self.serving.iter().filter_map(|s| match s.end {
+            Finish(t) | Lost(t) => Some(t),
+            Unknown => None,
+        });
+        let applied = self.returning.iter().filter_map(|frame| frame.applied);
+        let arrival = self.outbound.front().and_then(|f| f.arrived);
+        let capture = self.config.capture.event(self.captures);
+        ends.chain(applied).chain(arrival).chain(self.start_instant()).fold(capture, SimTime::min)
+    }
+
+    /// The next event at `now`, which must be the instant of [`Line::peek`]; `None` when the instant is quiet.
+    ///
+    /// Order at one instant: finish, loss, apply (by `c`), capture, arrive, start; and again until quiet.
+    pub fn pop(&mut self, now: SimTime) -> Option<Event> {
+        loop {
+            if let Some((frame, fate)) = self.ended.pop_front() {
+                return Some(Event::Ended { frame, fate });
+            }
+            if let Some(event) = self.finish(now) {
+                return Some(event);
+            }
+            if self.lose_due(now) || self.apply(now) {
+                continue;
+            }
+            if self.config.capture.event(self.captures) <= now {
+                return Some(self.capture(now));
+            }
+            if self.outbound.front().and_then(|f| f.arrived).is_some_and(|r| r <= now) {
+                self.arrive();
+                continue;
+            }
+            return self.start(now);
+        }
+    }
+
+    /// Says how long the inference of `id` took. Past the deadline it is lost at exactly `s + deadline`.
+    ///
+    /// Returns whether `id` was waiting for this; a result that comes after its loss is none.
+    pub fn deliver(&mut self, id: u64, service: ServiceTime) -> bool {
+        let deadline = self.config.deadline;
+        let Some(serving) = self.serving.iter_mut().find(|s| s.frame.id == id && s.end == Unknown) else {
+            return false;
+        };
+        let started = serving.frame.started.unwrap_or_default();
+        serving.frame.service = Some(service);
+        serving.end = end_of(started, started + service.total(), deadline);
+        true
+    }
+
+    /// Says that the inference of `id` failed `after` its start (a dead worker), or passed its deadline. One whose
+    /// duration was known beforehand is lost when it would have finished: its wall time means nothing.
+    pub fn lose(&mut self, id: u64, after: Span) -> bool {
+        let after = self.config.deadline.map_or(after, |d| d.min(after));
+        let Some(serving) = self.serving.iter_mut().find(|s| s.frame.id == id) else { return false };
+        serving.end = Lost(match serving.end {
+            Unknown => serving.frame.started.unwrap_or_default() + after,
+            Finish(t) | Lost(t) => t,
+        });
+        true
+    }
+
+    /// The inference that finishes next at `now`, whose output is needed before [`Line::pop`].
+    pub fn finishing(&self, now: SimTime) -> Option<u64> {
+        let due = self.serving.iter().filter(|s| matches!(s.end, Finish(f) if f <= now));
+        due.min_by_key(|s| s.frame.captured).map(|s| s.frame.id)
+    }
+
+    fn end(&mut self, frame: Frame, fate: Fate) {
+        match fate {
+            Fate::Applied => self.counts.applied += 1,
+            Fate::Superseded => self.counts.superseded += 1,
+            Fate::Dropped => self.counts.dropped += 1,
+            Fate::Lost => self.counts.lost += 1,
+        }
+        self.ended.push_back((frame, fate));
+    }
+
+    /// Takes an inference whose end is due off the device.
+    fn take_due(&mut self, due: impl Fn(End) -> bool) -> Option<Serving> {
+        let (i, _) = self.serving.iter().enumerate().filter(|(_, s)| due(s.end)).min_by_key(|(_, s)| s.frame.captured)?;
+        Some(self.serving.remove(i))
+    }
+
+    fn finish(&mut self, now: SimTime) -> Option<Event> {
+        let Serving { mut frame, occupies, .. } = self.take_due(|end| matches!(end, Finish(f) if f <= now))?;
+        if occupies {
+            self.freed = Some(now);
+        }
+        let back = now + self.config.link_back;
+        let instant = match self.config.control {
+            Control::Event => back,
+            Control::Periodic(clock) => clock.next_at_or_after(back),
+        };
+        frame.finished = Some(now);
+        frame.applied = Some(instant + self.config.dead_time);
+        self.returning.push(frame);
+        self.end_passengers(occupies, Fate::Superseded);
+        Some(Event::Finished { id: frame.id })
+    }
+
+    fn lose_due(&mut self, now: SimTime) -> bool {
+        let Some(lost) = self.take_due(|end| matches!(end, Lost(t) if t <= now)) else { return false };
+        if lost.occupies {
+            self.freed = Some(now);
+        }
+        self.end(lost.frame, Fate::Lost);
+        self.end_passengers(lost.occupies, Fate::Lost);
+        true
+    }
+
+    /// A pure delay carries no passengers: they ride on the device.
+    fn end_passengers(&mut self, occupies: bool, fate: Fate) {
+        if occupies {
+            for passenger in std::mem::take(&mut self.passengers) {
+                self.end(passenger, fate);
+            }
+        }
+    }
+
+    fn apply(&mut self, now: SimTime) -> bool {
+        let due = self.returning.iter().enumerate().filter(|(_, frame)| frame.applied.is_some_and(|a| a <= now));
+        let Some((i, _)) = due.min_by_key(|(_, frame)| frame.captured) else { return false };
+        let mut frame = self.returning.remove(i);
+        if self.in_force.is_some_and(|f| f.captured > frame.captured) {
+            frame.applied = None;
+            self.end(frame, Fate::Superseded);
+        } else {
+            self.in_force = Some(frame);
+            self.end(frame, Fate::Applied);
+        }
+        true
+    }
+
+    fn capture(&mut self, now: SimTime) -> Event {
+        let id = self.captures;
+        self.captures += 1;
+        self.counts.captured += 1;
+        let mut frame = Frame::captured(id, now);
+        frame.arrived = Some(now + self.config.sensing + self.config.link_out);
+        self.outbound.push_back(frame);
+        Event::Captured { id }
+    }
+
+    fn arrive(&mut self) {
+        let Some(frame) = self.outbound.pop_front() else { return };
+        self.waiting.push_back(frame);
+        let places = match self.config.schedule {
+            _ if !self.source.occupies() => return,
+            Schedule::Newest | Schedule::Pipeline | Schedule::Batch { n: 1, .. } => 1,
+            Schedule::Batch { n, .. } => n,
+            Schedule::Skip if self.busy() => 0,
+            Schedule::Skip => 1,
+            Schedule::Fifo { depth } => {
+                // An idle device takes the arriving frame at this very instant: it does not need a place.
+                if self.waiting.len() > depth + usize::from(!self.busy()) {
+                    self.waiting.pop_back();
+                    self.end(frame, Fate::Dropped);
+                }
+                return;
+            }
+        };
+        while self.waiting.len() > places {
+            let Some(oldest) = self.waiting.pop_front() else { break };
+            self.end(oldest, Fate::Dropped);
+        }
+    }
+
+    /// Whether a single server is taken.
+    fn busy(&self) -> bool {
+        self.serving.iter().any(|s| s.occupies)
+    }
+
+    /// When the device takes up its next inference, as far as is known.
+    fn start_instant(&self) -> Option<SimTime> {
+        let oldest = self.waiting.front()?.arrived?;
+        let newest = self.waiting.back()?.arrived?;
+        if !self.source.occupies() {
+            return Some(oldest);
+        }
+        let ready = match self.config.schedule {
+            Schedule::Pipeline => return Some(newest.max(self.pipeline[0])),
+            _ if self.busy() => return None,
+            Schedule::Batch { n, timeout } if self.waiting.len() < n => oldest + timeout,
+            Schedule::Batch { .. } => newest,
+            _ => oldest,
+        };
+        Some(ready.max(self.freed.unwrap_or_default()))
+    }
+
+    fn start(&mut self, now: SimTime) -> Option<Event> {
+        if self.start_instant().is_none_or(|t| t > now) {
+            return None;
+        }
+        let occupies = self.source.occupies();
+        if occupies && matches!(self.config.schedule, Schedule::Batch { .. }) {
+            let newest = self.waiting.pop_back()?;
+            self.passengers.extend(self.waiting.drain(..));
+            self.waiting.push_back(newest);
+        }
+        let frames = 1 + self.passengers.len();
+        let mut frame = self.waiting.pop_front()?;
+        let service = self.source.service(self.config.seed, frame.id, idle_before(now, self.freed));
+        frame.started = Some(now);
+        frame.service = service;
+        let end = match service {
+            None => Unknown,
+            Some(service) if occupies && self.config.schedule == Schedule::Pipeline => self.pass_pipeline(now, service),
+            Some(service) => end_of(now, now + service.total(), self.config.deadline),
+        };
+        self.serving.push(Serving { frame, occupies, end });
+        Some(Event::Started { id: frame.id, frames, service })
+    }
+
+    /// A frame that is done at one server holds it until the next is free; a lost one leaves at its deadline.
+    fn pass_pipeline(&mut self, now: SimTime, service: ServiceTime) -> End {
+        let [_, compute_free, post_free] = self.pipeline;
+        let compute_start = (now + service.pre).max(compute_free);
+        let compute = service.host_to_device + service.compute + service.device_to_host;
+        let post_start = (compute_start + compute).max(post_free);
+        let finish = post_start + service.post;
+        let limit = self.config.deadline.map_or(SimTime::NEVER, |d| now + d);
+        self.pipeline[0] = compute_start.min(limit);
+        if compute_start < limit {
+            self.pipeline[1] = post_start.min(limit);
+        }
+        if post_start < limit {
+            self.pipeline[2] = finish.min(limit);
+        }
+        end_of(now, finish, self.config.deadline)
+    }
+}
+
+/// Finishing exactly at the deadline is finished.
+fn end_of(started: SimTime, finish: SimTime, deadline: Option<Span>) -> End {
+    match deadline {
+        Some(d) if finish > started + d => Lost(started + d),
+        _ => Finish(finish),
+    }
+}

@@ -1,0 +1,169 @@
+//! Where service times come from: a clock, a recording, a device's profile, or a number.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::hash::{Stream, draw, draw_unit};
+use crate::{ServiceTime, SimTime, Span};
+
+/// One measured inference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Index of the capture.
+    pub frame: u64,
+    /// How long the device had been idle when it started.
+    pub idle: Span,
+    /// What it took.
+    #[serde(flatten)]
+    pub service: ServiceTime,
+}
+
+/// Service times of one run or one measurement: the content of a trace file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trace {
+    /// The model that was timed.
+    #[serde(default)]
+    pub model: String,
+    /// The runtime that ran it, with its version.
+    #[serde(default)]
+    pub runtime: String,
+    /// The machine, in words.
+    #[serde(default)]
+    pub device: String,
+    /// Frames in each inference; a schedule with another batch size refuses the trace.
+    #[serde(default = "one")]
+    pub batch: usize,
+    /// Whether the measurement was certified (alone, warm, at its own cadence).
+    #[serde(default)]
+    pub trusted: bool,
+    /// If not, why.
+    #[serde(default)]
+    pub complaints: Vec<String>,
+    /// In the order of their starts, frame indices increasing.
+    pub samples: Vec<Sample>,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// Samples that stay together when a trace is resampled, so that bursts stay bursts.
+pub const BLOCK_LENGTH: u64 = 16;
+
+/// Upper borders of the idle-gap bins: a device answers differently when it comes out of a pause, so a resampled start
+/// takes a sample from its own bin.
+pub const IDLE_BINS: [Span; 4] = [Span(1_000_000), Span(10_000_000), Span(100_000_000), Span(1_000_000_000)];
+
+fn idle_bin(idle: Span) -> usize {
+    IDLE_BINS.iter().position(|&border| idle < border).unwrap_or(IDLE_BINS.len())
+}
+
+impl Trace {
+    /// The recorded time of `frame`; a frame that was not recorded draws from the blocks of the trace: block
+    /// `frame / BLOCK_LENGTH` begins at a sample chosen by hash of the seed, and a sample from another idle-gap bin than
+    /// the present start's gives way to the next one of the same bin. `None` when the trace is empty.
+    pub fn service(&self, seed: u64, frame: u64, idle: Span) -> Option<ServiceTime> {
+        if let Ok(i) = self.samples.binary_search_by_key(&frame, |s| s.frame) {
+            return Some(self.samples[i].service);
+        }
+        let n = self.samples.len();
+        let first = (draw(seed, Stream::Service, frame / BLOCK_LENGTH) % n.max(1) as u64) as usize;
+        let start = first + (frame % BLOCK_LENGTH) as usize;
+        let bin = idle_bin(idle);
+        let same_bin = (0..n).map(|i| &self.samples[(start + i) % n]).find(|s| idle_bin(s.idle) == bin);
+        same_bin.or_else(|| self.samples.get(start % n.max(1))).map(|s| s.service)
+    }
+}
+
+/// The latency distribution of a device that is not at hand, from published quantiles. Always labelled modelled: the
+/// quantiles say nothing of bursts, so draws are independent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// As typed after `profile:`.
+    pub name: String,
+    /// The device and the network that was timed on it, in words.
+    pub label: String,
+    /// Where the numbers come from.
+    pub source: String,
+    /// `(q, service time)` from q = 0 (minimum) to q = 1 (maximum), both increasing.
+    pub quantiles: Vec<(f64, Span)>,
+}
+
+/// The recorded maximum of a run of some hundred thousand inferences is taken as the quantile `1 - TAIL`.
+const TAIL: f64 = 1e-6;
+
+impl Profile {
+    /// The service time of one frame. Between quantiles it is linear; above the last but one it is exponential in
+    /// -ln(1 - q), as tails are, and reaches the maximum at 1 - 10^-6.
+    pub fn service(&self, seed: u64, frame: u64) -> Option<ServiceTime> {
+        Some(ServiceTime::compute(self.quantile(draw_unit(seed, Stream::Service, frame))?))
+    }
+
+    fn quantile(&self, u: f64) -> Option<Span> {
+        let (last, body) = self.quantiles.split_last()?;
+        let above = body.partition_point(|&(q, _)| q <= u);
+        let (q0, lo) = *body.get(above.saturating_sub(1))?;
+        if let Some(&(q1, hi)) = body.get(above) {
+            return Some(lo + Span(((hi - lo).0 as f64 * (u - q0) / (q1 - q0)) as i64));
+        }
+        let depth = |q: f64| -libm::log((1.0 - q).max(TAIL));
+        let t = ((depth(u) - depth(q0)) / (depth(1.0) - depth(q0))).clamp(0.0, 1.0);
+        let ratio = last.1.0 as f64 / lo.0.max(1) as f64;
+        Some(Span((lo.0 as f64 * libm::pow(ratio, t)) as i64))
+    }
+}
+
+/// Where the service time of an inference comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// The network runs and is timed by a clock. Occupies the device.
+    Measured,
+    /// A recording, frame by frame. Occupies.
+    Replay(Arc<Trace>),
+    /// A device's published distribution: modelled. Occupies.
+    Profile(Arc<Profile>),
+    /// Always this long. Occupies.
+    Service(Span),
+    /// A pure delay in place of pre..post. Occupies nothing: frames overtake none, none waits.
+    Fixed(Span),
+    /// A recorded run: durations come from its predictions.
+    Recorded {
+        /// Whether its source occupied the device.
+        occupies: bool,
+    },
+}
+
+impl Source {
+    /// No latency at all.
+    pub const ZERO: Self = Self::Fixed(Span::ZERO);
+
+    /// Whether the device is busy meanwhile.
+    pub fn occupies(&self) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::Recorded { occupies } => *occupies,
+            _ => true,
+        }
+    }
+
+    /// Whether the numbers are a model of a device rather than a measurement or a setting.
+    pub fn modelled(&self) -> bool {
+        matches!(self, Self::Profile(_))
+    }
+
+    /// The service time of `frame`, or `None` when only a clock or a recording can tell.
+    pub fn service(&self, seed: u64, frame: u64, idle: Span) -> Option<ServiceTime> {
+        match self {
+            Self::Measured | Self::Recorded { .. } => None,
+            Self::Replay(trace) => trace.service(seed, frame, idle),
+            Self::Profile(profile) => profile.service(seed, frame),
+            Self::Service(span) | Self::Fixed(span) => Some(ServiceTime::compute(*span)),
+        }
+    }
+}
+
+/// The idle time before a start at `s`, when the device last became free at `freed`.
+pub(crate) fn idle_before(s: SimTime, freed: Option<SimTime>) -> Span {
+    freed.map_or(Span(i64::MAX), |freed| s - freed)
+}

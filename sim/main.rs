@@ -1,2 +1,64 @@
-//! stub
-fn main() {}
+//! `deadtime`: the composition root. Reads the command line and joins the crates; the work is done in them.
+
+mod assets;
+mod commands;
+mod launch;
+mod timeline;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// See what inference latency does to a robot: a real network drives, its measured latency is injected into the
+/// control loop, and every run can be replayed bit for bit.
+#[derive(Parser)]
+#[command(version, after_help = commands::EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run one scenario and print what happened
+    Run(commands::run::Args),
+    /// Run all scenarios under the given paths and check their expectations
+    Test(commands::test::Args),
+    /// Re-run a recorded log and compare every tick
+    Replay(commands::replay::Args),
+    /// Measure the latency distribution of a model at a loop's own cadence
+    Measure(commands::measure::Args),
+    /// Show which runtimes and devices are here, what is missing and how to get it
+    Doctor(commands::doctor::Args),
+    /// Print the JSON Schema of scenario files
+    Schema,
+    /// Drive with the expert (or a network) and write training data
+    Collect(commands::collect::Args),
+    /// Open the window (the same as no command at all)
+    Window(commands::window::Args),
+    /// Try to open a window, and say why not
+    #[command(name = "__probe-window", hide = true)]
+    ProbeWindow,
+    /// Run a model for another process
+    #[command(name = "__engine", hide = true)]
+    Engine,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command.unwrap_or_else(|| Command::Window(commands::window::Args::default())) {
+        Command::Run(args) => commands::run::run(&args),
+        Command::Test(args) => commands::test::run(&args),
+        Command::Replay(args) => commands::replay::run(&args),
+        Command::Measure(args) => commands::measure::run(&args),
+        Command::Doctor(args) => commands::doctor::run(&args),
+        Command::Schema => commands::schema(),
+        Command::Collect(args) => commands::collect::run(&args),
+        Command::Window(args) => commands::window::run(args),
+        Command::ProbeWindow => commands::window::probe(),
+        Command::Engine => Ok(runtime::engine_main()),
+    };
+    result.unwrap_or_else(|report| {
+        eprintln!("{report:?}");
+        ExitCode::from(commands::USAGE)
+    })
+}

@@ -1,1 +1,22 @@
-//! stub
+//! The loop, without input or output: one value, [`Episode`]; clone it to fork time. [`Driver`] paces it and talks to
+//! the inference worker.
+
+mod drive;
+mod episode;
+mod error;
+mod log;
+mod mind;
+mod request;
+mod stats;
+mod summary;
+mod verdict;
+
+pub use drive::{Answer, Driver, Pumped, Supply};
+pub use episode::Episode;
+pub use error::EpisodeError;
+pub use log::{Entry, TickEntry};
+pub use request::{Change, Edit, Failure, Prediction, Request, Status};
+pub use scenario::Outcome;
+pub use stats::{Percentiles, Stats};
+pub use summary::{AgeMs, OverheadUs, Summary};
+pub use verdict::Story;

@@ -9,6 +9,13 @@ use std::sync::OnceLock;
 
 use libloading::Library;
 
+/// Bytes for a device's name, with its final zero.
+const NAME_LEN: c_int = 128;
+
+type Init = unsafe extern "C" fn(u32) -> c_int;
+type Number = unsafe extern "C" fn(*mut c_int) -> c_int;
+type Name = unsafe extern "C" fn(*mut c_char, c_int, c_int) -> c_int;
+
 /// The first GPU.
 #[derive(Clone, Debug)]
 pub(crate) struct Gpu {
@@ -28,23 +35,22 @@ fn ask() -> Result<Gpu, String> {
     let driver = unsafe { Library::new("libcuda.so.1") };
     let driver = driver.map_err(|_| "no NVIDIA driver (libcuda.so.1 not found)".to_owned())?;
     let (mut count, mut version) = (0, 0);
-    let mut name = [0u8; 128];
+    let mut name = [0u8; NAME_LEN as usize];
     // SAFETY: the signatures are those of cuda.h; every pointer is to a live local of the size that is passed.
     unsafe {
-        check("cuInit", symbol::<unsafe extern "C" fn(u32) -> c_int>(&driver, "cuInit")?(0))?;
-        type Out = unsafe extern "C" fn(*mut c_int) -> c_int;
-        check("cuDeviceGetCount", symbol::<Out>(&driver, "cuDeviceGetCount")?(&raw mut count))?;
+        check("cuInit", symbol::<Init>(&driver, "cuInit")?(0))?;
+        check("cuDeviceGetCount", symbol::<Number>(&driver, "cuDeviceGetCount")?(&raw mut count))?;
         if count == 0 {
             return Err("the NVIDIA driver finds no GPU".to_owned());
         }
-        check("cuDriverGetVersion", symbol::<Out>(&driver, "cuDriverGetVersion")?(&raw mut version))?;
-        type Name = unsafe extern "C" fn(*mut c_char, c_int, c_int) -> c_int;
+        check("cuDriverGetVersion", symbol::<Number>(&driver, "cuDriverGetVersion")?(&raw mut version))?;
         let get_name = symbol::<Name>(&driver, "cuDeviceGetName")?;
-        check("cuDeviceGetName", get_name(name.as_mut_ptr().cast(), name.len() as c_int, 0))?;
+        check("cuDeviceGetName", get_name(name.as_mut_ptr().cast(), NAME_LEN, 0))?;
     }
     // ONNX Runtime opens the driver too; unloading it in between would be a needless risk.
     std::mem::forget(driver);
-    let name = CStr::from_bytes_until_nul(&name).map_or_else(|_| "GPU".to_owned(), |s| s.to_string_lossy().into_owned());
+    let name =
+        CStr::from_bytes_until_nul(&name).map_or_else(|_| "GPU".to_owned(), |s| s.to_string_lossy().into_owned());
     Ok(Gpu { name, cuda: format!("{}.{}", version / 1000, version % 1000 / 10) })
 }
 

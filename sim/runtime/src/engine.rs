@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use timing::ServiceTime;
 
-use crate::{ModelInfo, Optimisation, Precision, Requested, Running, Rung, RuntimeError, Tensor};
+use crate::{ModelInfo, Optimisation, Precision, Requested, Rung, Running, RuntimeError, Tensor};
 
 /// What was asked for and what was obtained: enough to reproduce a measurement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,9 @@ pub trait Engine: Send {
 
 /// How far an inference that runs elsewhere has come, asked from another thread.
 pub trait Watch: Send + Sync {
+    /// Called before a job is handed over: what was true of the one before must not be said of the next.
+    fn reset(&self);
+
     /// [`Running::For`] must never exceed what the service time will turn out to be.
     fn running(&self) -> Running;
 }

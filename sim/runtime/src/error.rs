@@ -130,5 +130,5 @@ pub enum RuntimeError {
 }
 
 fn list(refused: &[(Rung, String)]) -> String {
-    refused.iter().map(|(rung, reason)| format!("\n  {rung}: {reason}")).collect()
+    refused.iter().fold(String::new(), |text, (rung, reason)| text + &format!("\n  {rung}: {reason}"))
 }

@@ -19,9 +19,9 @@ const WHEELS: [(&str, &str, &str); 2] = [
     ("aarch64", "manylinux_2_28_aarch64", "e36c187006e7a7c8b8d6d57f1a209dd63f52430dca6c282b177718ad6b841054"),
 ];
 /// Longer than a slow line needs for 28 MB; a hung one ends here.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_mins(3);
 /// How long a failure is remembered, so that every start without a network is not a slow one.
-const REMEMBERED: Duration = Duration::from_secs(3600);
+const REMEMBERED: Duration = Duration::from_hours(1);
 
 /// The library, if it has been fetched before.
 pub(crate) fn fetched() -> Option<PathBuf> {
@@ -38,14 +38,14 @@ pub(crate) fn fetch(options: &Options) -> Result<PathBuf, String> {
     let (_, tag, sha256) = wheel.ok_or("no library is known for this kind of machine; install one")?;
     let folder = folder()?;
     let failure = folder.join("failed");
-    if let Some(reason) = remembered(&failure) {
-        return Err(format!("{reason} (not tried again within an hour; remove {} to retry)", failure.display()));
-    }
     // One process fetches, the others wait for it; the lock ends with its holder.
     let lock = File::create(folder.join("lock")).map_err(|e| e.to_string())?;
     wait_for(&lock, Instant::now() + LIMIT)?;
     if let Some(library) = fetched() {
         return Ok(library);
+    }
+    if let Some(reason) = remembered(&failure) {
+        return Err(format!("{reason} (not tried again within an hour; remove {} to retry)", failure.display()));
     }
     options.say(&format!("fetching ONNX Runtime {VERSION} once (28 MB, with pip; --offline forbids it) ..."));
     let result = download(&folder, tag, sha256).and_then(|wheel| unpack(&wheel, &folder));
@@ -57,7 +57,9 @@ pub(crate) fn fetch(options: &Options) -> Result<PathBuf, String> {
         }
         Err(reason) => {
             let _ = fs::write(failure, &reason);
-            options.say(&format!("ONNX Runtime was not fetched: {reason}\nthe built-in engine is used, 1.2 to 6 times slower"));
+            options.say(&format!(
+                "ONNX Runtime was not fetched: {reason}\nthe built-in engine is used, 1.2 to 6 times slower"
+            ));
             Err(reason)
         }
     }
@@ -85,7 +87,9 @@ fn wait_for(lock: &File, until: Instant) -> Result<(), String> {
         match lock.try_lock() {
             Ok(()) => return Ok(()),
             Err(fs::TryLockError::WouldBlock) if Instant::now() < until => thread::sleep(Duration::from_millis(100)),
-            Err(fs::TryLockError::WouldBlock) => return Err("another process has been fetching it for too long".to_owned()),
+            Err(fs::TryLockError::WouldBlock) => {
+                return Err("another process has been fetching it for too long".to_owned());
+            }
             Err(fs::TryLockError::Error(e)) => return Err(e.to_string()),
         }
     }
@@ -113,7 +117,8 @@ fn download(folder: &Path, tag: &str, sha256: &str) -> Result<PathBuf, String> {
         .find(|path| path.extension().is_some_and(|end| end == "whl"))
         .ok_or("pip left no wheel")?;
     let mut hash = Sha256::new();
-    io::copy(&mut File::open(&wheel).map_err(|e| e.to_string())?, &mut HashWriter(&mut hash)).map_err(|e| e.to_string())?;
+    io::copy(&mut File::open(&wheel).map_err(|e| e.to_string())?, &mut HashWriter(&mut hash))
+        .map_err(|e| e.to_string())?;
     let found = hex(&hash.finalize());
     if found == sha256 { Ok(wheel) } else { Err(format!("the wheel has SHA-256 {found}, expected {sha256}")) }
 }
@@ -170,13 +175,12 @@ fn last_line(log: &File) -> String {
 
 /// Takes the one library out of the wheel; it gets its final name only when it is whole.
 fn unpack(wheel: &Path, folder: &Path) -> Result<PathBuf, String> {
-    let mut archive = File::open(wheel).map_err(|e| e.to_string()).and_then(|file| {
-        zip::ZipArchive::new(file).map_err(|e| format!("the wheel is not a zip archive: {e}"))
-    })?;
+    let mut archive = File::open(wheel)
+        .map_err(|e| e.to_string())
+        .and_then(|file| zip::ZipArchive::new(file).map_err(|e| format!("the wheel is not a zip archive: {e}")))?;
     let name = library_name();
-    let mut entry = archive
-        .by_name(&format!("onnxruntime/capi/{name}"))
-        .map_err(|e| format!("the wheel holds no {name}: {e}"))?;
+    let mut entry =
+        archive.by_name(&format!("onnxruntime/capi/{name}")).map_err(|e| format!("the wheel holds no {name}: {e}"))?;
     let part = scratch(folder).join(&name);
     let mut out = File::create(&part).map_err(|e| e.to_string())?;
     io::copy(&mut entry, &mut out).and_then(|_| out.sync_all()).map_err(|e| e.to_string())?;

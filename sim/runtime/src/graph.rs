@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::TensorSpec;
+use crate::declared::{element_bytes, elements, text_field, value_info};
 use crate::wire::{Message, Value};
-use crate::{Element, TensorSpec};
 
 /// Graphs within graphs (the bodies of `If`, `Loop`, `Scan`). Exporters stay below 4; an engine recurses over them.
 const MAX_DEPTH: usize = 16;
-/// Elements of one tensor that the model declares: 2^31, what ONNX Runtime's own formats can hold.
-const MAX_ELEMENTS: u64 = 1 << 31;
 /// Domains that ONNX Runtime's processor build implements. Anything else would need a library of operators.
 const DOMAINS: [&str; 4] = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft"];
 
@@ -51,7 +50,7 @@ impl From<String> for Refusal {
     }
 }
 
-type Walk<T> = Result<T, Refusal>;
+pub(crate) type Walk<T> = Result<T, Refusal>;
 
 /// Reads a whole `ModelProto`.
 pub(crate) fn read(bytes: &[u8]) -> Walk<Graph> {
@@ -136,7 +135,7 @@ impl Walker {
         while let Some(field) = fields.next()? {
             match field {
                 (1, Value::Bytes(node)) => self.node(node, depth)?,
-                (5, Value::Bytes(tensor)) => self.tensor(tensor)?,
+                (5, Value::Bytes(tensor)) => self.tensor(tensor, true)?,
                 (15, Value::Bytes(sparse)) => self.sparse(sparse)?,
                 _ => {}
             }
@@ -171,8 +170,7 @@ impl Walker {
         if operator.is_empty() {
             return refuse("it has no name; export the model again");
         }
-        let known = DOMAINS.contains(&domain)
-            || self.functions.contains_key(&(domain.to_owned(), operator.to_owned()));
+        let known = DOMAINS.contains(&domain) || self.functions.contains_key(&(domain.to_owned(), operator.to_owned()));
         if known { Ok(()) } else { refuse("the domain is unknown; export with standard ONNX operators only") }
     }
 
@@ -180,7 +178,7 @@ impl Walker {
         let mut fields = attribute.fields();
         while let Some(field) = fields.next()? {
             match field {
-                (5 | 10, Value::Bytes(tensor)) => self.tensor(tensor)?,
+                (5 | 10, Value::Bytes(tensor)) => self.tensor(tensor, false)?,
                 (6 | 11, Value::Bytes(graph)) => self.graph(graph, depth + 1)?,
                 (22 | 23, Value::Bytes(sparse)) => self.sparse(sparse)?,
                 _ => {}
@@ -194,7 +192,7 @@ impl Walker {
         let mut dims = Vec::new();
         while let Some(field) = fields.next()? {
             match field {
-                (1 | 2, Value::Bytes(tensor)) => self.tensor(tensor)?,
+                (1 | 2, Value::Bytes(tensor)) => self.tensor(tensor, false)?,
                 (3, Value::Varint(n)) => dims.push(n),
                 (3, Value::Bytes(packed)) => dims.extend(packed.packed()?),
                 _ => {}
@@ -203,7 +201,8 @@ impl Walker {
         elements(&dims, "a sparse tensor").map(|_| ())
     }
 
-    fn tensor(&mut self, tensor: Message) -> Walk<()> {
+    /// Only a graph's initialisers may keep their data elsewhere: those are handed to engines as bytes.
+    fn tensor(&mut self, tensor: Message, initialiser: bool) -> Walk<()> {
         let name = text_field(tensor, 8)?;
         let mut dims = Vec::new();
         let (mut data_type, mut place, mut raw) = (0, 0, None);
@@ -232,6 +231,12 @@ impl Walker {
             return Err(Refusal::Garbled(reason));
         }
         if place == 1 || !entries.is_empty() {
+            if !initialiser {
+                let reason = format!(
+                    "tensor `{name}` of an operator keeps its data in another file; save the model as one file"
+                );
+                return Err(Refusal::Graph(reason));
+            }
             let entry = |key| entries.get(key).copied().unwrap_or_default().to_owned();
             self.found.external.push(External {
                 tensor: name.to_owned(),
@@ -279,103 +284,47 @@ impl Walker {
                 return Err(Refusal::Graph(format!("its functions call themselves without end: {}", names.join(", "))));
             }
             calls.retain(|key, _| !done.contains(key));
-            calls.values_mut().for_each(|calls| calls.retain(|call| !done.contains(call)));
+            for calls in calls.values_mut() {
+                calls.retain(|call| !done.contains(call));
+            }
         }
         Ok(())
     }
 }
 
-/// The string in field `number`, empty if there is none.
-fn text_field(message: Message<'_>, number: u64) -> Walk<&str> {
-    let mut fields = message.fields();
-    let mut text = "";
-    while let Some((found, value)) = fields.next()? {
-        if let (true, Value::Bytes(bytes)) = (found == number, value) {
-            text = bytes.text()?;
-        }
-    }
-    Ok(text)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The message in field `number`.
-fn message_field(message: Message<'_>, number: u64) -> Walk<Option<Message<'_>>> {
-    let mut fields = message.fields();
-    let mut last = None;
-    while let Some((found, value)) = fields.next()? {
-        if let (true, Value::Bytes(bytes)) = (found == number, value) {
-            last = Some(bytes);
-        }
+    /// xorshift64 (Marsaglia 2003): the same mutations on every machine.
+    fn random(state: &mut u64) -> usize {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        *state as usize
     }
-    Ok(last)
-}
 
-fn value_info(value: Message, side: &str) -> Walk<TensorSpec> {
-    let name = text_field(value, 1)?.to_owned();
-    let tensor = match message_field(value, 2)? {
-        Some(kind) => message_field(kind, 1)?,
-        None => None,
-    };
-    let Some(tensor) = tensor else {
-        return Err(Refusal::Graph(format!(
-            "{side} `{name}` is not a tensor; only tensors go in and out (no sequences, maps or optionals)"
-        )));
-    };
-    let mut number = 0;
-    let mut shape = Vec::new();
-    let mut fields = tensor.fields();
-    while let Some(field) = fields.next()? {
-        match field {
-            (1, Value::Varint(n)) => number = n,
-            (2, Value::Bytes(dims)) => shape = axes(dims)?,
-            _ => {}
-        }
-    }
-    let Some(element) = Element::from_onnx(number) else {
-        return Err(Refusal::Graph(format!(
-            "{side} `{name}` has ONNX element type {number}; expected float, double, float16, int64, int32, uint8 or bool"
-        )));
-    };
-    let fixed: Vec<u64> = shape.iter().map(|axis| axis.map_or(1, |n| n as u64)).collect();
-    elements(&fixed, &format!("{side} `{name}`"))?;
-    Ok(TensorSpec { name, element, shape })
-}
-
-/// The axes of a `TensorShapeProto`; no value, a name or anything below 1 is dynamic.
-fn axes(shape: Message) -> Walk<Vec<Option<usize>>> {
-    let mut axes = Vec::new();
-    let mut fields = shape.fields();
-    while let Some(field) = fields.next()? {
-        if let (1, Value::Bytes(dim)) = field {
-            let mut axis = None;
-            let mut parts = dim.fields();
-            while let Some(part) = parts.next()? {
-                if let (1, Value::Varint(n)) = part {
-                    axis = Some(n).filter(|n| *n as i64 > 0).map(|n| n as usize);
+    #[test]
+    fn mutated_models_are_read_or_refused_and_never_panic() {
+        let models: [&[u8]; 3] = [
+            include_bytes!("../tests/data/types.onnx"),
+            include_bytes!("../tests/data/external.onnx"),
+            include_bytes!("../tests/data/conv.onnx"),
+        ];
+        let seed = 0x5eed_0001;
+        println!("seed {seed:#x}");
+        let mut state = seed;
+        for _ in 0..50_000 {
+            let mut bytes = models[random(&mut state) % models.len()].to_vec();
+            for _ in 0..=random(&mut state) % 8 {
+                let at = random(&mut state) % bytes.len();
+                match random(&mut state) % 3 {
+                    0 => bytes[at] = random(&mut state) as u8,
+                    1 => bytes.truncate(at.max(1)),
+                    _ => bytes.insert(at, random(&mut state) as u8),
                 }
             }
-            axes.push(axis);
+            let _ = read(&bytes);
         }
     }
-    Ok(axes)
-}
-
-/// The number of elements, if it can be meant.
-fn elements(dims: &[u64], what: &str) -> Walk<u64> {
-    let product = dims.iter().try_fold(1u64, |n, dim| n.checked_mul(*dim)).filter(|n| *n <= MAX_ELEMENTS);
-    product.ok_or_else(|| {
-        let shown: Vec<i64> = dims.iter().map(|n| *n as i64).collect();
-        Refusal::Graph(format!("{what} has shape {shown:?}; at most 2^31 elements are accepted"))
-    })
-}
-
-/// Bytes of an element by ONNX type number, where a tensor's raw data is simply that many times as long.
-fn element_bytes(data_type: u64) -> Option<u64> {
-    Some(match data_type {
-        2 | 3 | 9 => 1,
-        4 | 5 | 10 | 16 => 2,
-        1 | 6 | 12 => 4,
-        7 | 11 | 13 | 14 => 8,
-        15 => 16,
-        _ => return None,
-    })
 }

@@ -1,16 +1,58 @@
 //! Tensors in, tensors out, timed. Knows no robot.
+//!
+//! [`load`] reads a model once, refuses what must not reach an engine, walks the ladder of [`Rung`]s (TensorRT, CUDA, ONNX
+//! Runtime on the processor, the built-in rten) and hands over an [`Engine`] that is warm. A [`Worker`] runs it on a thread
+//! of its own; [`measure`] measures it at the cadence of the loop it will serve.
+//!
+//! What holds here:
+//! - The rung that was asked for by name is obtained or is an error; a rung passed over on the way has its one-line reason
+//!   in [`EngineInfo::refused`].
+//! - The stages of a [`ServiceTime`](timing::ServiceTime) are contiguous: they add up to stop less start.
+//! - While an inference runs, [`Worker::elapsed`] never reports more than its service time will turn out to be.
+//! - Engines are given bytes, never paths: no file is opened because a model names it, except by the pre-flight, which
+//!   follows no link and leaves no folder.
+//! - A model that is not trusted by its SHA-256 runs in a child process; whatever becomes of that process is an error of
+//!   one inference.
+//! - One thread within an operator and no spinning by default: beside a control loop a second thread gains nothing at its
+//!   cadence, and spinning burns the core that the loop needs.
 
 // Clocks are read in this crate and in the pacing loop, nowhere else: here they time the network itself.
 #![allow(clippy::disallowed_methods, reason = "the crate that measures inference reads the monotonic clock")]
 
+mod bindings;
+mod cache;
+mod child;
+mod contamination;
+mod declared;
+mod driver;
+mod embedded;
 mod engine;
 mod error;
+mod fetch;
+mod graph;
+mod ladder;
+mod library;
+mod measure;
+mod model;
+mod onnxruntime;
 mod options;
+mod protocol;
 mod rung;
+mod serve;
+mod shared;
+mod synthetic;
 mod tensor;
+mod wire;
+mod worker;
 
 pub use engine::{Engine, EngineInfo, Watch};
 pub use error::RuntimeError;
+pub use ladder::{load, survey};
+pub use measure::{MeasureOptions, Measurement, measure, measure_on};
+pub use model::inspect;
 pub use options::{Isolation, Optimisation, Options, Precision};
 pub use rung::{Requested, Rung};
+pub use serve::engine_main;
+pub use synthetic::synthetic_inputs;
 pub use tensor::{Data, Element, ModelInfo, Tensor, TensorSpec};
+pub use worker::{Failure, Finished, Job, Running, Worker};

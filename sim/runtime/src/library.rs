@@ -34,7 +34,8 @@ fn places() -> Vec<PathBuf> {
     }
     let prefix = |key| env::var_os(key).map(PathBuf::from).filter(|path| path.is_absolute());
     let home = prefix("HOME").map(|home| home.join(".local"));
-    let prefixes = [prefix("VIRTUAL_ENV"), prefix("CONDA_PREFIX"), env::current_dir().ok().map(|dir| dir.join(".venv"))];
+    let prefixes =
+        [prefix("VIRTUAL_ENV"), prefix("CONDA_PREFIX"), env::current_dir().ok().map(|dir| dir.join(".venv"))];
     let system = [home, Some("/usr/local".into()), Some("/usr".into())];
     for prefix in prefixes.into_iter().chain(system).flatten() {
         places.extend(site_packages(&prefix).into_iter().map(|site| site.join("onnxruntime/capi")));
@@ -88,7 +89,7 @@ fn in_folder(folder: &Path) -> Option<PathBuf> {
     libraries.sort_by_key(|path| version_in_name(path));
     if folder.join("libonnxruntime_providers_cuda.so").exists()
         && let Some(version) = gpu_wheel_version(folder)
-        && let Some(fit) = libraries.iter().find(|path| version_in_name(path) == Some(Some(version)))
+        && let Some(fit) = libraries.iter().find(|path| version_in_name(path) == Some(version))
     {
         return Some(fit.clone());
     }
@@ -107,14 +108,14 @@ fn gpu_wheel_version(capi: &Path) -> Option<Version> {
 /// Major, minor, patch.
 pub(crate) type Version = (u32, u32, u32);
 
-/// `Some(None)` for a library without a version in its name, `None` for another file.
-fn version_in_name(path: &Path) -> Option<Option<Version>> {
+/// `0.0.0` for a library without a version in its name, `None` for another file.
+fn version_in_name(path: &Path) -> Option<Version> {
     let name = path.file_name()?.to_str()?;
     match name.strip_prefix("libonnxruntime.so")? {
-        "" => Some(None),
+        "" => Some((0, 0, 0)),
         rest => {
             let rest = rest.strip_prefix('.')?;
-            rest.chars().all(|c| c.is_ascii_digit() || c == '.').then(|| parse_version(rest))
+            parse_version(rest).filter(|_| rest.chars().all(|c| c.is_ascii_digit() || c == '.'))
         }
     }
 }
@@ -132,10 +133,12 @@ pub(crate) fn parse_version(text: &str) -> Option<Version> {
 pub(crate) fn check_floor(path: &Path) -> Result<(), String> {
     let name = path.display();
     let too_old = |minor: u32| {
-        format!("{name} is ONNX Runtime 1.{minor}, at least 1.{FLOOR} is needed for safety (pip install -U onnxruntime)")
+        format!(
+            "{name} is ONNX Runtime 1.{minor}, at least 1.{FLOOR} is needed for safety (pip install -U onnxruntime)"
+        )
     };
     // The name says it without running the library's initialisers.
-    if let Some(Some((1, minor, _))) = version_in_name(path)
+    if let Some((1, minor, _)) = version_in_name(path)
         && minor < FLOOR
     {
         return Err(too_old(minor));
@@ -162,7 +165,8 @@ pub(crate) fn preload_nvidia(library: &Path) {
         let wanted = |path: &&PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             // Of TensorRT only 10: another version beside it would be the wrong one for ONNX Runtime.
-            name.contains(".so") && (!name.starts_with("libnv") || folder != "tensorrt_libs" || name.ends_with(".so.10"))
+            name.contains(".so")
+                && (!name.starts_with("libnv") || folder != "tensorrt_libs" || name.ends_with(".so.10"))
         };
         for file in files.iter().filter(wanted) {
             let _ = ort::util::preload_dylib(file.as_os_str());
@@ -186,8 +190,8 @@ mod tests {
         ] {
             assert_eq!(parse_version(text), version, "{text}");
         }
-        assert_eq!(version_in_name(Path::new("/a/libonnxruntime.so.1.32.0")), Some(Some((1, 32, 0))));
-        assert_eq!(version_in_name(Path::new("/a/libonnxruntime.so")), Some(None));
+        assert_eq!(version_in_name(Path::new("/a/libonnxruntime.so.1.32.0")), Some((1, 32, 0)));
+        assert_eq!(version_in_name(Path::new("/a/libonnxruntime.so")), Some((0, 0, 0)));
         assert_eq!(version_in_name(Path::new("/a/libonnxruntime_providers_cuda.so")), None);
     }
 

@@ -41,11 +41,18 @@ pub fn inspect(model: &Path) -> Result<ModelInfo, RuntimeError> {
 impl Model {
     pub(crate) fn read(path: &Path) -> Result<Self, RuntimeError> {
         let bytes = read_capped(path, path)?;
+        Self::check(path, bytes)
+    }
+
+    /// The pre-flight of bytes that are already here; `path` names them and is where external data is looked for.
+    pub(crate) fn check(path: &Path, bytes: Vec<u8>) -> Result<Self, RuntimeError> {
         let graph = graph::read(&bytes).map_err(|refusal| refused(path, refusal))?;
         let external = read_external(path, &graph.external, bytes.len() as u64)?;
         let mut hash = Sha256::new();
         hash.update(&bytes);
-        external.values().for_each(|data| hash.update(data));
+        for data in external.values() {
+            hash.update(data);
+        }
         let total = bytes.len() as u64 + external.values().map(|data| data.len() as u64).sum::<u64>();
         let info = ModelInfo {
             path: path.to_owned(),
@@ -60,7 +67,7 @@ impl Model {
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn refused(path: &Path, refusal: Refusal) -> RuntimeError {
@@ -77,7 +84,7 @@ fn read_capped(path: &Path, model: &Path) -> Result<Vec<u8>, RuntimeError> {
     let unreadable = |reason: String| RuntimeError::Unreadable { path: path.to_owned(), reason };
     let file = OpenOptions::new()
         .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits() as i32)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
         .open(path)
         .map_err(|e| unreadable(e.to_string()))?;
     let meta = file.metadata().map_err(|e| unreadable(e.to_string()))?;
@@ -153,7 +160,7 @@ fn open_inside(model: &Path, location: &str) -> Result<File, String> {
     }
     let file = OpenOptions::new()
         .read(true)
-        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32)
+        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
         .open(&path)
         .map_err(|e| e.to_string())?;
     let meta = file.metadata().map_err(|e| e.to_string())?;

@@ -104,7 +104,7 @@ impl Default for Options {
             library: None,
             child_program: None,
             child_memory: 8 << 30,
-            load_timeout: Duration::from_secs(600),
+            load_timeout: Duration::from_mins(10),
             infer_timeout: Duration::from_secs(10),
             progress: None,
         }

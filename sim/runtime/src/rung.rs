@@ -35,12 +35,13 @@ impl Rung {
     pub(crate) fn help(self) -> &'static str {
         match self {
             Self::TensorRt => {
-                "install an NVIDIA driver, then `pip install \"onnxruntime-gpu[cuda,cudnn]\" \
+                "install an NVIDIA driver if there is none, then `pip install \"onnxruntime-gpu[cuda,cudnn]\" \
                  \"tensorrt-cu13-libs==10.16.1.11\"` (TensorRT 10; see NVIDIA's guide for its package index), and start \
                  again in that environment"
             }
             Self::Cuda => {
-                "install an NVIDIA driver, then `pip install \"onnxruntime-gpu[cuda,cudnn]\"`, and start again in that \
+                "install an NVIDIA driver if there is none, then `pip install \"onnxruntime-gpu[cuda,cudnn]\"` (not beside \
+                 `onnxruntime`: they share files), and start again in that \
                  environment"
             }
             Self::OnnxRuntimeCpu => {

@@ -1,1 +1,41 @@
-//! stub
+//! Everything in TOML that people write: scenarios and device profiles.
+//!
+//! [`load`] reads a file into a [`Scenario`], plain data that says what the file says; [`Scenario::setup`] fixes what it
+//! leaves to the seed and gives a [`Setup`], all that an episode needs. A mistake is a [`ScenarioError`] that shows
+//! file, line, caret and remedy.
+//!
+//! ```
+//! let text = r#"
+//!     title = "An open floor"
+//!     duration_s = 10
+//!     [robot]
+//!     goal = { x = { min = 4, max = 6 }, y = 0 }
+//!     [controller]
+//!     pilot = "straight"
+//! "#;
+//! let scenario = scenario::parse(text, "floor.toml").unwrap();
+//! let goal = scenario.setup(7).unwrap().world.goal.unwrap();
+//! assert!((4.0..=6.0).contains(&goal.x));
+//! ```
+
+mod check;
+mod error;
+mod expect;
+pub mod format;
+mod latency;
+mod number;
+mod profile;
+mod read;
+mod scatter;
+mod setup;
+mod shape;
+mod world;
+
+pub use error::{ScenarioError, nearest};
+pub use expect::{Bounds, Check, Expect, Facts, Outcome};
+pub use format::Scenario;
+pub use latency::{Compensation, Latency};
+pub use number::{Number, Point};
+pub use profile::{profile, profiles};
+pub use read::{find_scenarios, load, parse, schema};
+pub use setup::{PilotSpec, Setup};

@@ -168,7 +168,20 @@ pub struct Serving {
     pub frame: Frame,
     /// Whether the device is busy with it.
     pub occupies: bool,
+    /// Its deadline: an edit after its start is for later inferences.
+    deadline: Option<Span>,
     end: End,
+}
+
+impl Serving {
+    fn started(&self) -> SimTime {
+        self.frame.started.unwrap_or_default()
+    }
+
+    /// The latest instant at which it can end.
+    fn latest(&self) -> SimTime {
+        self.deadline.map_or(SimTime::NEVER, |d| self.started() + d)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -267,12 +280,14 @@ impl Line {
     /// The started inference whose end is not known yet, and the latest instant at which it can end.
     pub fn unknown(&self) -> Option<(Frame, SimTime)> {
         let serving = self.serving.iter().find(|s| s.end == Unknown)?;
-        let started = serving.frame.started.unwrap_or_default();
-        Some((serving.frame, self.config.deadline.map_or(SimTime::NEVER, |d| started + d)))
+        Some((serving.frame, serving.latest()))
     }
 
     /// The next instant at which something known happens; not after the present one while that is not quiet.
     pub fn peek(&self) -> SimTime {
+        if !self.ended.is_empty() {
+            return SimTime::ZERO;
+        }
         let ends = self.serving.iter().filter_map(|s| match s.end {
             Finish(t) | Lost(t) => Some(t),
             Unknown => None,
@@ -310,25 +325,28 @@ impl Line {
 
     /// Says how long the inference of `id` took. Past the deadline it is lost at exactly `s + deadline`.
     ///
-    /// Returns whether `id` was waiting for this; a result that comes after its loss is none.
+    /// Must come before the line passes the instant at which the inference ends; in a pipeline, whose first server is
+    /// free long before that, before it passes the start. Returns whether `id` was waiting for this; a result that comes
+    /// after its loss is none.
     pub fn deliver(&mut self, id: u64, service: ServiceTime) -> bool {
-        let deadline = self.config.deadline;
-        let Some(serving) = self.serving.iter_mut().find(|s| s.frame.id == id && s.end == Unknown) else {
-            return false;
-        };
-        let started = serving.frame.started.unwrap_or_default();
-        serving.frame.service = Some(service);
-        serving.end = end_of(started, started + service.total(), deadline);
+        let Some(i) = self.serving.iter().position(|s| s.frame.id == id && s.end == Unknown) else { return false };
+        self.serving[i].frame.service = Some(service);
+        self.serving[i].end = self.end_of(self.serving[i], service);
         true
     }
 
     /// Says that the inference of `id` failed `after` its start (a dead worker), or passed its deadline. One whose
     /// duration was known beforehand is lost when it would have finished: its wall time means nothing.
     pub fn lose(&mut self, id: u64, after: Span) -> bool {
-        let after = self.config.deadline.map_or(after, |d| d.min(after));
         let Some(serving) = self.serving.iter_mut().find(|s| s.frame.id == id) else { return false };
         serving.end = Lost(match serving.end {
-            Unknown => serving.frame.started.unwrap_or_default() + after,
+            Unknown => {
+                let end = (serving.started() + after).min(serving.latest());
+                if serving.occupies {
+                    self.pipeline[0] = self.pipeline[0].max(end);
+                }
+                end
+            }
             Finish(t) | Lost(t) => t,
         });
         true
@@ -369,7 +387,7 @@ impl Line {
         frame.finished = Some(now);
         frame.applied = Some(instant + self.config.dead_time);
         self.returning.push(frame);
-        self.end_passengers(occupies, Fate::Superseded);
+        self.end_passengers(frame, occupies, Fate::Superseded);
         Some(Event::Finished { id: frame.id })
     }
 
@@ -379,15 +397,16 @@ impl Line {
             self.freed = Some(now);
         }
         self.end(lost.frame, Fate::Lost);
-        self.end_passengers(lost.occupies, Fate::Lost);
+        self.end_passengers(lost.frame, lost.occupies, Fate::Lost);
         true
     }
 
-    /// A pure delay carries no passengers: they ride on the device.
-    fn end_passengers(&mut self, occupies: bool, fate: Fate) {
+    /// Those who rode with `frame` end with it. A pure delay carries no passengers: they ride on the device.
+    fn end_passengers(&mut self, frame: Frame, occupies: bool, fate: Fate) {
         if occupies {
             for passenger in std::mem::take(&mut self.passengers) {
-                self.end(passenger, fate);
+                let Frame { started, service, finished, .. } = frame;
+                self.end(Frame { started, service, finished, ..passenger }, fate);
             }
         }
     }
@@ -453,6 +472,8 @@ impl Line {
             return Some(oldest);
         }
         let ready = match self.config.schedule {
+            // Nobody knows yet how long its first server is taken.
+            Schedule::Pipeline if self.serving.iter().any(|s| s.occupies && s.end == Unknown) => return None,
             Schedule::Pipeline => return Some(newest.max(self.pipeline[0])),
             _ if self.busy() => return None,
             Schedule::Batch { n, timeout } if self.waiting.len() < n => oldest + timeout,
@@ -467,33 +488,43 @@ impl Line {
             return None;
         }
         let occupies = self.source.occupies();
+        let mut frames = 1;
         if occupies && matches!(self.config.schedule, Schedule::Batch { .. }) {
             let newest = self.waiting.pop_back()?;
             self.passengers.extend(self.waiting.drain(..));
             self.waiting.push_back(newest);
+            frames += self.passengers.len();
         }
-        let frames = 1 + self.passengers.len();
         let mut frame = self.waiting.pop_front()?;
         let service = self.source.service(self.config.seed, frame.id, idle_before(now, self.freed));
         frame.started = Some(now);
         frame.service = service;
-        let end = match service {
-            None => Unknown,
-            Some(service) if occupies && self.config.schedule == Schedule::Pipeline => self.pass_pipeline(now, service),
-            Some(service) => end_of(now, now + service.total(), self.config.deadline),
-        };
-        self.serving.push(Serving { frame, occupies, end });
+        let mut serving = Serving { frame, occupies, deadline: self.config.deadline, end: Unknown };
+        if let Some(service) = service {
+            serving.end = self.end_of(serving, service);
+        }
+        self.serving.push(serving);
         Some(Event::Started { id: frame.id, frames, service })
     }
 
-    /// A frame that is done at one server holds it until the next is free; a lost one leaves at its deadline.
-    fn pass_pipeline(&mut self, now: SimTime, service: ServiceTime) -> End {
+    /// When an inference ends that takes `service`. Finishing exactly at the deadline is finished.
+    fn end_of(&mut self, serving: Serving, service: ServiceTime) -> End {
+        let limit = serving.latest();
+        let finish = if serving.occupies && self.config.schedule == Schedule::Pipeline {
+            self.pass_pipeline(serving.started(), service, limit)
+        } else {
+            serving.started() + service.total()
+        };
+        if finish > limit { Lost(limit) } else { Finish(finish) }
+    }
+
+    /// A frame that is done at one server holds it until the next is free; a lost one leaves at its deadline, `limit`.
+    fn pass_pipeline(&mut self, started: SimTime, service: ServiceTime, limit: SimTime) -> SimTime {
         let [_, compute_free, post_free] = self.pipeline;
-        let compute_start = (now + service.pre).max(compute_free);
+        let compute_start = (started + service.pre).max(compute_free);
         let compute = service.host_to_device + service.compute + service.device_to_host;
         let post_start = (compute_start + compute).max(post_free);
         let finish = post_start + service.post;
-        let limit = self.config.deadline.map_or(SimTime::NEVER, |d| now + d);
         self.pipeline[0] = compute_start.min(limit);
         if compute_start < limit {
             self.pipeline[1] = post_start.min(limit);
@@ -501,14 +532,6 @@ impl Line {
         if post_start < limit {
             self.pipeline[2] = finish.min(limit);
         }
-        end_of(now, finish, self.config.deadline)
-    }
-}
-
-/// Finishing exactly at the deadline is finished.
-fn end_of(started: SimTime, finish: SimTime, deadline: Option<Span>) -> End {
-    match deadline {
-        Some(d) if finish > started + d => Lost(started + d),
-        _ => Finish(finish),
+        finish
     }
 }

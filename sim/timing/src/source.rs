@@ -107,6 +107,9 @@ impl Profile {
         if let Some(&(q1, hi)) = body.get(above) {
             return Some(lo + Span(((hi - lo).0 as f64 * (u - q0) / (q1 - q0)) as i64));
         }
+        if q0 >= 1.0 - TAIL {
+            return Some(last.1);
+        }
         let depth = |q: f64| -libm::log((1.0 - q).max(TAIL));
         let t = ((depth(u) - depth(q0)) / (depth(1.0) - depth(q0))).clamp(0.0, 1.0);
         let ratio = last.1.0 as f64 / lo.0.max(1) as f64;
@@ -166,4 +169,35 @@ impl Source {
 /// The idle time before a start at `s`, when the device last became free at `freed`.
 pub(crate) fn idle_before(s: SimTime, freed: Option<SimTime>) -> Span {
     freed.map_or(Span(i64::MAX), |freed| s - freed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(quantiles: &[(f64, i64)]) -> Profile {
+        let quantiles = quantiles.iter().map(|&(q, ns)| (q, Span(ns))).collect();
+        Profile { name: String::new(), label: String::new(), source: String::new(), quantiles }
+    }
+
+    #[test]
+    fn quantiles_are_met_and_joined() {
+        let maxq = [(0.0, 849_000), (0.5, 1_309_000), (0.99, 1_999_000), (0.999, 2_019_000), (1.0, 122_100_000)];
+        let profile = profile(&maxq);
+        for (q, ns) in maxq {
+            assert_eq!(profile.quantile(q), Some(Span(ns)), "at {q}");
+        }
+        assert_eq!(profile.quantile(0.25), Some(Span(1_079_000)), "linear");
+        let q = |q| profile.quantile(q).unwrap().0 as f64;
+        assert!((q(1.0 - TAIL) - 122_100_000.0).abs() < 10.0, "the maximum is at 1 - TAIL");
+        let middle = q(1.0 - 1e-4) * q(1.0 - 1e-4) / (q(1.0 - 1e-3) * q(1.0 - 1e-5));
+        assert!((middle - 1.0).abs() < 1e-5, "exponential in -ln(1 - q): {middle}");
+    }
+
+    #[test]
+    fn a_profile_without_a_tail_ends_at_its_maximum() {
+        // No room for a tail above the last but one, and no division of zero by zero.
+        let profile = profile(&[(0.0, 1_000), (0.999_999_9, 2_000), (1.0, 3_000)]);
+        assert_eq!(profile.quantile(0.999_999_95), Some(Span(3_000)));
+    }
 }

@@ -1,1 +1,38 @@
-//! stub
+//! The window: a Bevy scene and egui panels over a simulation that runs in a thread of its own.
+//!
+//! The only crate that names Bevy or egui. [`run`] opens the window; whoever calls it passes a [`Launcher`], which sets runs up,
+//! so that the window can do nothing that the command line cannot. The thread named `simulation` drives the same `Episode` as the
+//! command line does and leaves a [`snapshot::Snapshot`], plain data, at every instant; a frame draws the newest and never
+//! waits. Changes by a person go to the episode as edits with their time. Panels are functions over plain structs.
+
+mod app;
+mod camera;
+mod card;
+mod desk;
+mod director;
+mod gather;
+mod ghost;
+mod history;
+mod hud;
+mod keys;
+mod launch;
+mod panel;
+mod plots;
+mod probe;
+mod ribbons;
+mod robot;
+mod scene;
+mod script;
+mod shapes;
+mod sim_thread;
+pub mod snapshot;
+mod theme;
+mod window;
+mod work;
+
+pub use app::run;
+pub use desk::{Action, Desk};
+pub use launch::{Choice, Launched, Launcher, Settings, ViewError, ViewOptions};
+pub use probe::probe;
+pub use script::{Cue, Script};
+pub use sim_thread::{Knob, Order};

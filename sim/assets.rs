@@ -1,0 +1,49 @@
+//! Where the files that ship with the program are.
+
+use std::path::{Path, PathBuf};
+
+/// The folder that holds `assets/` and `scenarios/`: the working directory, a folder above the program, or the source
+/// tree it was built from.
+pub fn root() -> PathBuf {
+    let holds = |dir: &Path| dir.join("assets/models").is_dir() && dir.join("scenarios").is_dir();
+    let here = std::env::current_dir().ok();
+    let program = std::env::current_exe().ok();
+    let above = |path: Option<PathBuf>| path.into_iter().flat_map(|p| p.ancestors().map(Path::to_path_buf).collect::<Vec<_>>());
+    let built_from = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    above(here).chain(above(program)).find(|dir| holds(dir)).unwrap_or(built_from)
+}
+
+/// A scenario by path, or by the name of one that ships.
+pub fn scenario(name: &Path) -> PathBuf {
+    let shipped = root().join("scenarios").join(name).with_extension("toml");
+    if !name.exists() && shipped.exists() { shipped } else { name.to_path_buf() }
+}
+
+/// A model by path, or by the name of one that ships.
+pub fn model(name: &str) -> PathBuf {
+    let shipped = root().join("assets/models").join(name).with_extension("onnx");
+    let given = PathBuf::from(name);
+    if !given.exists() && shipped.exists() { shipped } else { given }
+}
+
+/// SHA-256 of every model that ships: those run without a process of their own.
+pub fn trusted_models() -> Vec<String> {
+    include_str!("../assets/models/SHA256SUMS")
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The models that ship, by name.
+pub fn models() -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(root().join("assets/models"))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok().map(|e| e.path()))
+        .filter(|path| path.extension().is_some_and(|e| e == "onnx"))
+        .filter_map(|path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()))
+        .collect();
+    names.sort();
+    names
+}

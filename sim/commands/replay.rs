@@ -1,0 +1,99 @@
+//! `deadtime replay`: the same run again, from its recorded prediction stream.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use episode::{Driver, Entry, Episode, Pumped, Supply};
+use miette::{IntoDiagnostic, Result, WrapErr};
+use serde::Serialize;
+use timing::{SimTime, Source};
+
+use super::{FAILED, UNTRUSTED, print_json};
+use crate::launch::Overrides;
+
+/// Options of `replay`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// A log written by `deadtime run --log`
+    pub log: PathBuf,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `replay --json` prints.
+#[derive(Serialize)]
+struct Report {
+    scenario: String,
+    seed: u64,
+    ticks: usize,
+    identical: bool,
+    first_differing_tick: Option<usize>,
+    first_differing_s: Option<f64>,
+    complete: bool,
+    digest: String,
+}
+
+/// `deadtime replay`.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let recording = record::read(&args.log).into_diagnostic()?;
+    let header = &recording.header;
+    let scenario = scenario::parse(&header.scenario_toml, &format!("{} (in {})", header.scenario_name, args.log.display()))?;
+    let setup = Overrides::from_map(&header.overrides)?
+        .setup(&scenario, header.seed)
+        .wrap_err("the scenario in the log cannot be set up again")?;
+    let rate = setup.world.tick;
+    let mut episode =
+        Episode::new(Arc::new(setup), Source::Recorded { occupies: header.occupies }).into_diagnostic()?;
+    episode.schedule_edits(recording.edits.clone());
+    episode.keep_log();
+    let mut driver = Driver::new(Supply::Recorded(recording.answers.clone()));
+    while driver.pump(&mut episode, SimTime(i64::MAX), Duration::from_secs(1)) != Pumped::Over {
+        if episode.plant().tick() as usize >= recording.digests.len() && !recording.complete {
+            break;
+        }
+    }
+    let digests: Vec<u64> = episode
+        .take_log()
+        .iter()
+        .filter_map(|entry| if let Entry::Tick(tick) = entry { Some(tick.digest) } else { None })
+        .collect();
+    let recorded = &recording.digests;
+    let common = digests.len().min(recorded.len());
+    let differs = (0..common).find(|&i| digests[i] != recorded[i]);
+    let shorter = (recording.complete && digests.len() != recorded.len()).then_some(common);
+    let first = differs.or(shorter);
+    let report = Report {
+        scenario: header.scenario_name.clone(),
+        seed: header.seed,
+        ticks: recorded.len(),
+        identical: first.is_none(),
+        first_differing_tick: first,
+        first_differing_s: first.map(|tick| rate.event(tick as u64 + 1).secs()),
+        complete: recording.complete,
+        digest: format!("{:016x}", episode.digest()),
+    };
+    if args.json {
+        print_json(&report);
+    } else {
+        print_text(&report);
+    }
+    Ok(match (report.identical, report.complete) {
+        (false, _) => ExitCode::from(FAILED),
+        (true, false) => ExitCode::from(UNTRUSTED),
+        (true, true) => ExitCode::SUCCESS,
+    })
+}
+
+fn print_text(report: &Report) {
+    let Report { scenario, seed, ticks, digest, .. } = report;
+    match (report.first_differing_tick, report.first_differing_s) {
+        (Some(tick), Some(at)) => println!("{scenario}, seed {seed}: the state differs from tick {tick} on ({at:.4} s)"),
+        _ => println!("{scenario}, seed {seed}: {ticks} ticks, every digest equal ({digest})"),
+    }
+    if !report.complete {
+        println!("the log is incomplete: its run was cut off, and only what it holds was compared");
+    }
+}

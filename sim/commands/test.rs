@@ -1,0 +1,207 @@
+//! `deadtime test`: scenarios as tests.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use episode::Summary;
+use indicatif::{ProgressBar, ProgressStyle};
+use miette::{IntoDiagnostic, Result, miette};
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use runtime::Requested;
+use scenario::{Check, Latency};
+
+use super::run::{facts, go};
+use super::{FAILED, NOTHING, UNTRUSTED};
+use crate::launch::{Overrides, RuntimeOptions, launch, worker};
+
+/// Options of `test`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Scenario files, or folders that hold some
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Write JUnit XML to this file
+    #[arg(long, value_name = "F")]
+    pub junit: Option<PathBuf>,
+    /// Only list what would run
+    #[arg(long)]
+    pub list: bool,
+    /// Scenarios that run side by side; one a core by default. Those with measured latency always run alone
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    #[command(flatten)]
+    pub runtime: RuntimeOptions,
+}
+
+/// How one scenario did.
+enum Verdict {
+    Passed,
+    Failed(Vec<Check>),
+    Untrusted(Vec<String>),
+    Broken(String),
+}
+
+struct Case {
+    path: PathBuf,
+    verdict: Verdict,
+    summary: Option<Summary>,
+}
+
+/// `deadtime test`.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let paths = scenario::find_scenarios(&args.paths);
+    if args.list {
+        paths.iter().for_each(|path| println!("{}", path.display()));
+        return Ok(if paths.is_empty() { ExitCode::from(NOTHING) } else { ExitCode::SUCCESS });
+    }
+    if paths.is_empty() {
+        eprintln!("nothing selected: no *.toml under the given paths");
+        return Ok(ExitCode::from(NOTHING));
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = args.jobs.unwrap_or(cores).clamp(1, 256);
+    let cases = run_all(&paths, jobs, &args.runtime);
+    for case in &cases {
+        report_line(case);
+    }
+    if let Some(path) = &args.junit {
+        write_junit(path, &cases)?;
+    }
+    let count = |wanted: fn(&Verdict) -> bool| cases.iter().filter(|case| wanted(&case.verdict)).count();
+    let failed = count(|v| matches!(v, Verdict::Failed(_)));
+    let broken = count(|v| matches!(v, Verdict::Broken(_)));
+    let untrusted = count(|v| matches!(v, Verdict::Untrusted(_)));
+    println!("{} passed, {failed} failed, {untrusted} not to be trusted, {broken} invalid", count(|v| matches!(v, Verdict::Passed)));
+    Ok(ExitCode::from(match (broken, failed, untrusted) {
+        (1.., ..) => super::USAGE,
+        (_, 1.., _) => FAILED,
+        (.., 1..) => UNTRUSTED,
+        _ => 0,
+    }))
+}
+
+/// All cases in the order of `paths`: side by side, but measured ones one at a time and after the others, so that
+/// nothing loads the cores while a latency is measured.
+fn run_all(paths: &[PathBuf], jobs: usize, runtime: &RuntimeOptions) -> Vec<Case> {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(paths.len() as u64).with_style(style);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    let cases: Mutex<Vec<(usize, Case)>> = Mutex::new(Vec::new());
+    let (alone, together): (Vec<usize>, Vec<usize>) = (0..paths.len()).partition(|&i| is_measured(&paths[i]));
+    let work = |i: usize| {
+        bar.set_message(paths[i].display().to_string());
+        let case = run_one(&paths[i], runtime);
+        bar.inc(1);
+        cases.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((i, case));
+    };
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.min(together.len()) {
+            scope.spawn(|| {
+                while let Some(&i) = together.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    work(i);
+                }
+            });
+        }
+    });
+    alone.into_iter().for_each(work);
+    bar.finish_and_clear();
+    let mut cases = cases.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    cases.sort_by_key(|(i, _)| *i);
+    cases.into_iter().map(|(_, case)| case).collect()
+}
+
+fn is_measured(path: &Path) -> bool {
+    scenario::load(path)
+        .and_then(|scenario| scenario.setup(scenario.seed))
+        .is_ok_and(|setup| setup.latency == Latency::Measured)
+}
+
+fn run_one(path: &Path, runtime: &RuntimeOptions) -> Case {
+    let case = |verdict, summary| Case { path: path.to_path_buf(), verdict, summary };
+    let attempt = || -> Result<(Summary, Vec<Check>)> {
+        let scenario = scenario::load(path)?;
+        let setup = Overrides::default().setup(&scenario, scenario.seed)?;
+        let expect = setup.expect.clone();
+        let mut launched = launch(setup, |model| worker(model, runtime, |_| {}))?;
+        let summary = go(&mut launched, true, &mut |_, _| {});
+        let checks = expect.check(&facts(&summary));
+        Ok((summary, checks))
+    };
+    match attempt() {
+        Err(error) => case(Verdict::Broken(format!("{error:?}")), None),
+        Ok((summary, _)) if !summary.trusted => case(Verdict::Untrusted(summary.complaints.clone()), Some(summary)),
+        Ok((summary, checks)) => {
+            let failed: Vec<Check> = checks.into_iter().filter(|check| !check.passed).collect();
+            let verdict = if failed.is_empty() { Verdict::Passed } else { Verdict::Failed(failed) };
+            case(verdict, Some(summary))
+        }
+    }
+}
+
+fn details(verdict: &Verdict) -> Vec<String> {
+    match verdict {
+        Verdict::Passed => Vec::new(),
+        Verdict::Failed(checks) => {
+            checks.iter().map(|c| format!("{}: found {}, expected {}", c.name, c.found, c.expected)).collect()
+        }
+        Verdict::Untrusted(complaints) => complaints.clone(),
+        Verdict::Broken(error) => vec![error.clone()],
+    }
+}
+
+fn report_line(case: &Case) {
+    let word = match case.verdict {
+        Verdict::Passed => "ok       ",
+        Verdict::Failed(_) => "FAILED   ",
+        Verdict::Untrusted(_) => "UNTRUSTED",
+        Verdict::Broken(_) => "INVALID  ",
+    };
+    let outcome = case.summary.as_ref().map(|s| format!("{} after {:.2} s", s.outcome, s.sim_seconds)).unwrap_or_default();
+    println!("{word} {} {outcome}", case.path.display());
+    for line in details(&case.verdict) {
+        println!("    {line}");
+    }
+    if let Some(story) = case.summary.as_ref().and_then(|s| s.story.as_ref()).filter(|_| !matches!(case.verdict, Verdict::Passed)) {
+        println!("    {}", story.sentence());
+    }
+    if std::env::var_os("GITHUB_ACTIONS").is_some() && !matches!(case.verdict, Verdict::Passed) {
+        // Newlines in a workflow command are written %0A.
+        let text = details(&case.verdict).join("\n").replace('%', "%25").replace('\n', "%0A");
+        println!("::error file={}::{text}", case.path.display());
+    }
+}
+
+fn write_junit(path: &Path, cases: &[Case]) -> Result<()> {
+    let mut suite = TestSuite::new("scenarios");
+    for case in cases {
+        let text = details(&case.verdict).join("\n");
+        let mut status = match case.verdict {
+            Verdict::Passed => TestCaseStatus::success(),
+            Verdict::Failed(_) => TestCaseStatus::non_success(NonSuccessKind::Failure),
+            Verdict::Untrusted(_) | Verdict::Broken(_) => TestCaseStatus::non_success(NonSuccessKind::Error),
+        };
+        if !text.is_empty() {
+            status.set_message(text);
+        }
+        let mut test = TestCase::new(case.path.display().to_string(), status);
+        if let Some(summary) = &case.summary {
+            test.set_time(Duration::from_secs_f64(summary.wall_seconds));
+            test.set_system_out(serde_json::to_string_pretty(summary).into_diagnostic()?);
+        }
+        suite.add_test_case(test);
+    }
+    let mut report = Report::new("deadtime");
+    report.add_test_suite(suite);
+    let xml = report.to_string().into_diagnostic()?;
+    std::fs::write(path, xml).map_err(|e| miette!("cannot write {}: {e}", path.display()))
+}
+
+impl Default for RuntimeOptions {
+    fn default() -> Self {
+        Self { runtime: Requested::Auto, offline: false }
+    }
+}

@@ -1,0 +1,105 @@
+//! `deadtime` and `deadtime window`: the window, or the same run without one.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use miette::Result;
+
+use super::run;
+use crate::launch::{Overrides, RuntimeOptions};
+
+/// Options of the window.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The scenario to open with
+    #[arg(default_value = DEFAULT)]
+    pub scenario: PathBuf,
+    #[command(flatten)]
+    pub overrides: Overrides,
+    #[command(flatten)]
+    pub runtime: RuntimeOptions,
+    /// The seed; the scenario's own by default
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Play this script of keys and screenshots, then quit: for tests
+    #[arg(long, value_name = "F", hide = true)]
+    pub script: Option<PathBuf>,
+    /// Where the script's screenshots go
+    #[arg(long, value_name = "DIR", hide = true, default_value = ".")]
+    pub shots: PathBuf,
+    /// Size of the window, such as 1280x800
+    #[arg(long, value_name = "WxH", value_parser = size, default_value = "1280x800")]
+    pub size: [u32; 2],
+}
+
+const DEFAULT: &str = "lesson";
+
+fn size(text: &str) -> std::result::Result<[u32; 2], String> {
+    let parsed = text.split_once('x').and_then(|(w, h)| Some([w.parse().ok()?, h.parse().ok()?]));
+    parsed
+        .filter(|[w, h]| (320..=16384).contains(w) && (240..=16384).contains(h))
+        .ok_or_else(|| format!("found size `{text}`; expected WIDTHxHEIGHT in pixels, such as 1280x800"))
+}
+
+impl Default for Args {
+    fn default() -> Self {
+        Self {
+            scenario: DEFAULT.into(),
+            overrides: Overrides::default(),
+            runtime: RuntimeOptions::default(),
+            seed: None,
+            script: None,
+            shots: ".".into(),
+            size: [1280, 800],
+        }
+    }
+}
+
+const HOW_TO_GET_A_WINDOW: &str = "For the window, start it in a graphical session, over `ssh -X`, or under \
+    `xvfb-run`, on a machine with a Vulkan or OpenGL driver (Debian: mesa-vulkan-drivers libxcursor1 libxi6 \
+    libxkbcommon-x11-0).";
+
+/// Opens the window, or runs the same scenario without one, with the reason.
+pub fn run(args: Args) -> Result<ExitCode> {
+    match missing() {
+        None => open(args),
+        Some(reason) => {
+            eprintln!("no window: {reason}");
+            eprintln!("running `{}` without one. {HOW_TO_GET_A_WINDOW}\n", args.scenario.display());
+            run::run(&run::Args {
+                scenario: args.scenario,
+                overrides: args.overrides,
+                runtime: args.runtime,
+                seed: args.seed,
+                unpaced: false,
+                log: None,
+                json: false,
+            })
+        }
+    }
+}
+
+#[cfg(not(feature = "window"))]
+mod with_window {
+    use miette::Result;
+    use std::process::ExitCode;
+
+    pub fn missing() -> Option<String> {
+        Some("this program was built without it (--no-default-features)".into())
+    }
+
+    pub fn open(_: super::Args) -> Result<ExitCode> {
+        unreachable!("there is no window in this build")
+    }
+
+    pub fn probe() -> Result<ExitCode> {
+        Ok(ExitCode::FAILURE)
+    }
+}
+
+#[cfg(feature = "window")]
+#[path = "with_window.rs"]
+mod with_window;
+
+use with_window::open;
+pub use with_window::{missing, probe};

@@ -1,0 +1,205 @@
+//! The window joined with the rest: how its settings become runs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use episode::Supply;
+use miette::{IntoDiagnostic, Result, miette};
+use runtime::{Rung, Worker};
+use scenario::{Latency, Scenario};
+use timing::{Source, Trace};
+use view::{Choice, Launched, Launcher, Settings, ViewOptions};
+
+use super::Args;
+use crate::assets;
+use crate::launch::{Overrides, RuntimeOptions, calibrate, launch, source, worker};
+
+/// Why no window can be opened here; `None` if one can. Bevy and winit panic where there is no display, so another
+/// process of ours tries it first.
+pub fn missing() -> Option<String> {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if cfg!(target_os = "linux") && !set("DISPLAY") && !set("WAYLAND_DISPLAY") {
+        return Some("there is no display (DISPLAY is not set)".into());
+    }
+    let program = std::env::current_exe().ok()?;
+    let mut child = Command::new(program)
+        .arg("__probe-window")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .ok()?;
+    // Five seconds are far more than a working driver needs.
+    for _ in 0..100 {
+        match child.try_wait() {
+            Ok(Some(status)) if status.success() => return None,
+            Ok(Some(_)) => {
+                let mut text = String::new();
+                if let Some(mut stderr) = child.stderr.take() {
+                    let _ = std::io::Read::read_to_string(&mut stderr, &mut text);
+                }
+                let reason = text.lines().rfind(|line| line.starts_with("reason: ")).map(|line| line[8..].to_owned());
+                return Some(reason.unwrap_or_else(|| "the display or its driver does not work".into()));
+            }
+            _ => std::thread::sleep(Duration::from_millis(50)),
+        }
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    Some("the display did not answer within five seconds".into())
+}
+
+/// `deadtime __probe-window`.
+pub fn probe() -> Result<ExitCode> {
+    match view::probe() {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(reason) => {
+            eprintln!("reason: {reason}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Opens the window and stays until it is closed.
+pub fn open(args: Args) -> Result<ExitCode> {
+    let mut root = Root { calibrations: BTreeMap::new(), runtime: args.runtime.clone(), pace: 40.0 };
+    let mut settings = root.settings(&args.scenario.to_string_lossy()).map_err(|why| miette!("{why}"))?;
+    settings.seed = args.seed.unwrap_or(settings.seed);
+    settings.runtime = args.runtime.runtime.to_string();
+    let Overrides { model, latency, schedule, deadline, compensation, cruise } = args.overrides;
+    settings.model = model.or(settings.model);
+    settings.latency = latency.unwrap_or(settings.latency);
+    settings.schedule = schedule.unwrap_or(settings.schedule);
+    settings.deadline_ms = deadline.or(settings.deadline_ms);
+    settings.compensation = compensation.unwrap_or(settings.compensation);
+    settings.cruise = cruise.or(settings.cruise);
+    let script = args.script.map(|path| view::Script::load(&path)).transpose().map_err(|why| miette!("{why}"))?;
+    let options = ViewOptions { size: args.size, script, shots: args.shots, ..ViewOptions::default() };
+    view::run(Box::new(root), settings, options).into_diagnostic()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The composition root as the window sees it.
+struct Root {
+    runtime: RuntimeOptions,
+    /// By model and runtime: calibrated once, alone, before the window plays.
+    calibrations: BTreeMap<String, Arc<Trace>>,
+    /// Frames a second of the scenario being launched.
+    pace: f64,
+}
+
+fn load(scenario: &str) -> Result<Scenario, String> {
+    scenario::load(&assets::scenario(&PathBuf::from(scenario))).map_err(|e| format!("{:?}", miette::Report::from(e)))
+}
+
+impl Root {
+    /// The worker of the last run if it is the same model on the same runtime, else a new one, calibrated.
+    fn worker(&mut self, model: &str, options: &RuntimeOptions, reuse: Option<Supply>) -> Result<Worker> {
+        if let Some(Supply::Worker { worker, .. }) = reuse {
+            let info = worker.info();
+            if info.model.path == assets::model(model) && info.requested == options.runtime {
+                return Ok(worker);
+            }
+        }
+        let key = format!("{model} {}", options.runtime);
+        let hz = self.pace;
+        worker(model, options, |engine| {
+            if let Some(trace) = calibrate(engine, hz) {
+                self.calibrations.insert(key, Arc::new(trace));
+            }
+        })
+    }
+
+    fn launch(&mut self, settings: &Settings, reuse: Option<Supply>) -> Result<Launched> {
+        let scenario = load(&settings.scenario).map_err(|why| miette!("{why}"))?;
+        let overrides = Overrides {
+            model: settings.model.clone(),
+            latency: Some(settings.latency.clone()),
+            schedule: Some(settings.schedule),
+            deadline: settings.deadline_ms,
+            compensation: Some(settings.compensation),
+            cruise: settings.cruise,
+        };
+        let setup = overrides.setup(&scenario, settings.seed)?;
+        let runtime = settings.runtime.parse().map_err(|e| miette!("{e}"))?;
+        let options = RuntimeOptions { runtime, ..self.runtime.clone() };
+        self.pace = setup.line.capture.rate.hz();
+        let launched = launch(setup, |model| self.worker(model, &options, reuse))?;
+        let labels = &launched.labels;
+        let remarks: String = labels.remarks.iter().map(|remark| format!("; {remark}")).collect();
+        Ok(Launched {
+            settings: Settings { cruise: Some(launched.episode.setup().cruise), ..settings.clone() },
+            runtime_line: labels.runtime_line.clone(),
+            model_line: format!("{}{remarks}", labels.model),
+            calibration: self.calibrations.get(&format!("{} {runtime}", labels.model)).cloned(),
+            episode: launched.episode,
+            driver: launched.driver,
+        })
+    }
+}
+
+impl Launcher for Root {
+    fn launch(&mut self, settings: &Settings, reuse: Option<Supply>) -> Result<Launched, String> {
+        Root::launch(self, settings, reuse).map_err(|report| format!("{report:?}"))
+    }
+
+    fn settings(&mut self, scenario: &str) -> Result<Settings, String> {
+        let loaded = load(scenario)?;
+        let setup = loaded.setup(loaded.seed).map_err(|e| format!("{:?}", miette::Report::from(e)))?;
+        Ok(Settings {
+            scenario: scenario.to_owned(),
+            seed: loaded.seed,
+            model: None,
+            runtime: self.runtime.runtime.to_string(),
+            latency: setup.latency,
+            schedule: setup.line.schedule,
+            cruise: None,
+            compensation: setup.compensation,
+            deadline_ms: setup.line.deadline.map(timing::Span::ms),
+            speed: 1.0,
+        })
+    }
+
+    fn scenarios(&self) -> Vec<Choice> {
+        let paths = scenario::find_scenarios([assets::root().join("scenarios")]);
+        let mut choices: Vec<Choice> = paths
+            .iter()
+            .filter_map(|path| scenario::load(path).ok())
+            .map(|s| Choice { id: s.name().to_owned(), title: s.name().to_owned(), description: s.title.clone() })
+            .collect();
+        // The lesson first: it is where a student begins.
+        choices.sort_by_key(|choice| (choice.id != super::DEFAULT, choice.id.clone()));
+        choices
+    }
+
+    fn models(&self) -> Vec<Choice> {
+        let shipped = assets::models().into_iter().map(|name| (name, "a network that ships"));
+        let without = [("expert", "sees the exact world in line of sight"), ("straight", "sees nothing")];
+        shipped
+            .chain(without.map(|(name, what)| (name.to_owned(), what)))
+            .map(|(id, what)| Choice { title: id.clone(), id, description: what.to_owned() })
+            .collect()
+    }
+
+    fn runtimes(&self) -> Vec<Choice> {
+        let rungs = Rung::ALL.map(|rung| (rung.to_string(), String::new()));
+        std::iter::once(("auto".to_owned(), "the best that works here".to_owned()))
+            .chain(rungs)
+            .map(|(id, description)| Choice { title: id.clone(), id, description })
+            .collect()
+    }
+
+    fn profiles(&self) -> Vec<Choice> {
+        scenario::profiles()
+            .into_iter()
+            .map(|p| Choice { id: p.name, title: p.label, description: format!("modelled, from {}", p.source) })
+            .collect()
+    }
+
+    fn source(&mut self, latency: &Latency) -> Result<Source, String> {
+        source(latency).map_err(|report| format!("{report:?}"))
+    }
+}

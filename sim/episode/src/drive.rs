@@ -1,0 +1,247 @@
+//! Pacing, and the talk with the inference worker. The only place beside the worker that reads a clock.
+#![allow(clippy::disallowed_methods, reason = "pacing and harness times are wall time by nature")]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use runtime::{Data, Finished, Job, Running, Tensor, Worker};
+use timing::{Schedule, ServiceTime, SimTime, Span};
+
+use crate::{Episode, Failure, OverheadUs, Prediction, Request, Status};
+
+/// An answer of an earlier run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// It was delivered.
+    Predicted(Prediction),
+    /// It was not.
+    Failed(Failure),
+}
+
+/// Where predictions come from.
+pub enum Supply {
+    /// The pilot asks nobody.
+    Nobody,
+    /// A network, run for real. `surrogate`: it is fed inputs of its declared shapes instead of the observation, and its
+    /// output is not used.
+    Worker {
+        /// The worker that runs it.
+        worker: Worker,
+        /// Whether its output is only waited for.
+        surrogate: bool,
+    },
+    /// A recorded run, by frame.
+    Recorded(BTreeMap<u64, Answer>),
+}
+
+/// How far [`Driver::pump`] came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pumped {
+    /// Everything before the wanted instant has happened.
+    Reached,
+    /// An inference still runs; simulated time waits for it.
+    Waiting,
+    /// The episode has ended.
+    Over,
+}
+
+/// Drives an episode: runs its requests and lets time go no further than is known.
+pub struct Driver {
+    supply: Supply,
+    queue: VecDeque<Request>,
+    running: Option<Request>,
+    prepared: Option<(u64, Duration)>,
+    encoded: Vec<pilot::Tensor>,
+    overheads: Vec<Duration>,
+    hand_overs: Vec<Duration>,
+    starts: Vec<(SimTime, Instant)>,
+    failures: Vec<String>,
+}
+
+impl Driver {
+    /// A driver for one episode (or for the forks of one).
+    pub fn new(supply: Supply) -> Self {
+        Self {
+            supply,
+            queue: VecDeque::new(),
+            running: None,
+            prepared: None,
+            encoded: Vec::new(),
+            overheads: Vec::new(),
+            hand_overs: Vec::new(),
+            starts: Vec::new(),
+            failures: Vec::new(),
+        }
+    }
+
+    /// Gives the worker back, once it is done with the inference that it still runs.
+    pub fn into_supply(mut self) -> Supply {
+        if let (Supply::Worker { worker, .. }, Some(_)) = (&mut self.supply, self.running) {
+            // Long enough for any model that one would drive with; a worker that hangs longer fails its next job.
+            worker.recv(Duration::from_secs(30));
+        }
+        self.supply
+    }
+
+    /// The worker's engine, if there is one.
+    pub fn engine(&self) -> Option<&runtime::EngineInfo> {
+        match &self.supply {
+            Supply::Worker { worker, .. } => Some(worker.info()),
+            _ => None,
+        }
+    }
+
+    /// Advances `episode` to `until`, waiting at most `patience` of wall time for an inference that must end first.
+    pub fn pump(&mut self, episode: &mut Episode, until: SimTime, patience: Duration) -> Pumped {
+        let give_up = Instant::now() + patience;
+        loop {
+            self.look_after_worker(episode, Duration::ZERO);
+            match episode.advance(until) {
+                Status::Reached => return Pumped::Reached,
+                Status::Over => return Pumped::Over,
+                Status::Wants(request) => {
+                    self.queue.push_back(request);
+                    self.feed(episode);
+                }
+                Status::Blocked(_) => {
+                    let left = give_up.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Pumped::Waiting;
+                    }
+                    // Short, so that simulated time follows the running inference closely.
+                    self.look_after_worker(episode, left.min(Duration::from_micros(500)));
+                }
+            }
+        }
+    }
+
+    /// Gives the next request to whoever answers it.
+    fn feed(&mut self, episode: &mut Episode) {
+        match &mut self.supply {
+            Supply::Nobody => self.queue.clear(),
+            Supply::Recorded(answers) => {
+                for request in self.queue.drain(..) {
+                    match answers.remove(&request.id) {
+                        Some(Answer::Predicted(prediction)) => {
+                            episode.deliver(prediction);
+                        }
+                        Some(Answer::Failed(failure)) => episode.fail(failure),
+                        // It was still running when the recorded run ended.
+                        None => {
+                            let service = ServiceTime::compute(Span::from_secs(1e6));
+                            episode.deliver(Prediction { id: request.id, service, output: Vec::new() });
+                        }
+                    }
+                }
+            }
+            Supply::Worker { worker, surrogate } => {
+                if self.running.is_some() {
+                    return;
+                }
+                let Some(request) = self.queue.pop_front() else { return };
+                let began = Instant::now();
+                let copies = batch_size(episode);
+                let inputs = if *surrogate {
+                    runtime::synthetic_inputs(&worker.info().model, copies, request.id)
+                } else {
+                    episode.inputs(request.id, &mut self.encoded);
+                    self.encoded.iter().map(|tensor| repeated(tensor, copies)).collect()
+                };
+                self.prepared = Some((request.id, began.elapsed()));
+                if request.service.is_none() {
+                    self.starts.push((request.started, Instant::now()));
+                }
+                worker.submit(Job { id: request.id, inputs });
+                self.running = Some(request);
+            }
+        }
+    }
+
+    /// Takes a finished inference, or tells the episode how long the running one is known to have run.
+    fn look_after_worker(&mut self, episode: &mut Episode, timeout: Duration) {
+        let Supply::Worker { worker, .. } = &mut self.supply else { return };
+        let Some(request) = self.running else { return };
+        if let Some(finished) = worker.recv(timeout) {
+            self.running = None;
+            self.take(episode, finished, request.service);
+            self.feed(episode);
+        } else if let (Running::For(elapsed), true) = (worker.elapsed(), request.service.is_none()) {
+            episode.still_running(request.id, elapsed);
+        }
+    }
+
+    fn take(&mut self, episode: &mut Episode, finished: Finished, known: Option<ServiceTime>) {
+        let began = Instant::now();
+        let id = finished.id;
+        match finished.result {
+            Ok((measured, outputs)) => {
+                let service = known.unwrap_or(measured);
+                let copies = batch_size(episode);
+                let output = outputs.into_iter().next().map(|tensor| first_row(tensor, copies)).unwrap_or_default();
+                episode.deliver(Prediction { id, service, output });
+            }
+            Err(failure) => {
+                self.failures.push(failure.message.clone());
+                episode.fail(Failure { id, after: failure.after, why: failure.message });
+            }
+        }
+        if let Some((_, encoding)) = self.prepared.take_if(|(prepared, _)| *prepared == id) {
+            self.overheads.push(encoding + began.elapsed());
+        }
+        self.hand_overs.push(finished.hand_over);
+    }
+
+    /// Harness time of each inference: encoding, decoding, book-keeping; and the hand-over to the worker and back.
+    pub fn harness(&self) -> (OverheadUs, OverheadUs) {
+        (percentiles(&self.overheads), percentiles(&self.hand_overs))
+    }
+
+    /// Why inferences failed.
+    pub fn failures(&self) -> &[String] {
+        &self.failures
+    }
+
+    /// Share of starts whose wall distance to the one before is more than 10 % off the simulated one; `None` with
+    /// fewer than two starts.
+    pub fn cadence_off(&self) -> Option<f64> {
+        let gaps: Vec<(f64, f64)> = self
+            .starts
+            .windows(2)
+            .map(|w| ((w[1].0 - w[0].0).secs(), w[1].1.duration_since(w[0].1).as_secs_f64()))
+            .collect();
+        let off = gaps.iter().filter(|(sim, wall)| (wall / sim - 1.0).abs() > 0.1).count();
+        (!gaps.is_empty()).then(|| off as f64 / gaps.len() as f64)
+    }
+}
+
+/// A batch is padded to its full size, whatever waits.
+fn batch_size(episode: &Episode) -> usize {
+    match episode.setup().line.schedule {
+        Schedule::Batch { n, .. } => n,
+        _ => 1,
+    }
+}
+
+/// An encoded input, repeated to the batch size.
+fn repeated(tensor: &pilot::Tensor, copies: usize) -> Tensor {
+    let mut shape = tensor.spec.shape.to_vec();
+    shape[0] = copies;
+    Tensor { name: tensor.spec.name.to_owned(), shape, data: Data::F32(tensor.data.repeat(copies)) }
+}
+
+/// The output of the newest frame: the first of `copies` equal rows.
+fn first_row(tensor: Tensor, copies: usize) -> Vec<f32> {
+    match tensor.data {
+        Data::F32(mut values) => {
+            values.truncate(values.len() / copies.max(1));
+            values
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn percentiles(values: &[Duration]) -> OverheadUs {
+    let spans: Vec<Span> = values.iter().map(|d| Span(d.as_nanos() as i64)).collect();
+    let p = crate::Percentiles::of(&spans);
+    OverheadUs { p50: p.p50 * 1e3, p99: p.p99 * 1e3 }
+}

@@ -1,0 +1,477 @@
+//! One run of one scenario as a value: `advance` is the only way forward, `clone` forks time.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use plant::{Command, Observation, Piece, Plant};
+use scenario::{Compensation, Setup};
+use timing::{Event, Fate, Frame, Line, Schedule, ServiceTime, SimTime, Source, Span};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::log::TickEntry;
+use crate::mind::{Mind, Thought};
+use crate::verdict::{Sightings, Story};
+use crate::{Change, Edit, Entry, EpisodeError, Failure, Outcome, Prediction, Request, Stats, Status};
+
+/// The simulation of one scenario. Reads no clock, does no input or output, starts no thread.
+///
+/// Given the same setup, edits and predictions it goes through the same states, bit for bit, whoever drives it and at
+/// whatever pace. A clone goes on exactly as the original would have.
+#[derive(Clone, Debug)]
+pub struct Episode {
+    setup: Arc<Setup>,
+    mind: Mind,
+    plant: Plant,
+    line: Line,
+    /// No event before this instant is left; those at it may be.
+    now: SimTime,
+    /// The tick in progress, cut at captures and applications.
+    pieces: Vec<Piece>,
+    command: Command,
+    /// What the network saw when it made the command in force.
+    behind: Option<Arc<Observation>>,
+    /// Observations of frames that have not ended.
+    observations: BTreeMap<u64, Arc<Observation>>,
+    /// Decoded outputs of frames that have not ended.
+    thoughts: BTreeMap<u64, Thought>,
+    failed: BTreeSet<u64>,
+    /// The inference whose end is unknown, and how long it is known to have run.
+    running: Option<(u64, Span)>,
+    edits: VecDeque<Edit>,
+    stale: bool,
+    sightings: Sightings,
+    story: Option<Story>,
+    stats: Stats,
+    digest: u64,
+    log: Option<Vec<Entry>>,
+    outcome: Option<Outcome>,
+}
+
+impl Episode {
+    /// The start of an episode. `source` says where service times come from.
+    pub fn new(setup: Arc<Setup>, source: Source) -> Result<Self, EpisodeError> {
+        let plant = Plant::new(setup.world.clone())?;
+        let mind = Mind::new(&setup);
+        if source == Source::Measured && !mind.asks() {
+            return Err(EpisodeError::NothingToMeasure);
+        }
+        if source == Source::Measured && setup.line.schedule == Schedule::Pipeline {
+            return Err(EpisodeError::NoOverlap);
+        }
+        let command = setup.initial_command;
+        Ok(Self {
+            line: Line::new(setup.line.clone(), source),
+            mind,
+            now: SimTime::ZERO,
+            pieces: vec![Piece { from: SimTime::ZERO, command }],
+            command,
+            behind: None,
+            observations: BTreeMap::new(),
+            thoughts: BTreeMap::new(),
+            failed: BTreeSet::new(),
+            running: None,
+            edits: VecDeque::new(),
+            stale: false,
+            sightings: Sightings::default(),
+            story: None,
+            stats: Stats { min_clearance: plant.clearance(), ..Stats::default() },
+            digest: setup.seed,
+            log: None,
+            outcome: None,
+            plant,
+            setup,
+        })
+    }
+
+    /// Keeps a log from now on; take it with [`Episode::take_log`].
+    pub fn keep_log(&mut self) {
+        self.log.get_or_insert_default();
+    }
+
+    /// What happened since the last call.
+    pub fn take_log(&mut self) -> Vec<Entry> {
+        self.log.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// What was set up.
+    pub fn setup(&self) -> &Arc<Setup> {
+        &self.setup
+    }
+
+    /// The world.
+    pub fn plant(&self) -> &Plant {
+        &self.plant
+    }
+
+    /// The delay line.
+    pub fn line(&self) -> &Line {
+        &self.line
+    }
+
+    /// No event before this instant is left.
+    pub fn now(&self) -> SimTime {
+        self.now
+    }
+
+    /// The command in force.
+    pub fn command(&self) -> Command {
+        self.command
+    }
+
+    /// What the network saw when it made the command in force; `None` while the initial command holds.
+    pub fn behind(&self) -> Option<&Arc<Observation>> {
+        self.behind.as_ref()
+    }
+
+    /// The newest observation.
+    pub fn newest(&self) -> Option<&Arc<Observation>> {
+        self.mind.newest()
+    }
+
+    /// Running numbers.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// How it ended, if it has.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.outcome
+    }
+
+    /// The story of the collision, if there was one.
+    pub fn story(&self) -> Option<&Story> {
+        self.story.as_ref()
+    }
+
+    /// The rolling digest (XXH3-64) at the last committed tick; see [`Episode::advance`] for what it covers.
+    pub fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// The robot at an instant of the tick in progress.
+    pub fn robot_at(&self, t: SimTime) -> plant::RobotState {
+        self.plant.robot_at(&self.pieces, t.clamp(self.plant.tick_start(), self.plant.tick_end()))
+    }
+
+    /// Path driven since the frame behind the command in force was captured, metres, at an instant of the tick in
+    /// progress; since the start while the initial command holds.
+    pub fn blind_at(&self, t: SimTime) -> f64 {
+        self.robot_at(t).odometer - self.behind.as_ref().map_or(0.0, |o| o.robot.odometer)
+    }
+
+    /// Makes a change as early as possible: just after the present instant. Returns the edit, with its time.
+    pub fn change(&mut self, change: Change) -> Edit {
+        let last = self.edits.back().map_or(SimTime::ZERO, |e| e.at);
+        let edit = Edit { at: (self.now + Span(1)).max(last), change };
+        self.edits.push_back(edit.clone());
+        edit
+    }
+
+    /// Replays edits of an earlier run, in the order of their times.
+    pub fn schedule_edits(&mut self, edits: impl IntoIterator<Item = Edit>) {
+        self.edits.extend(edits);
+    }
+
+    /// Encodes the inputs of a request, reusing the buffers of `out`. Left as it is when the pilot decides by itself.
+    pub fn inputs(&self, id: u64, out: &mut Vec<pilot::Tensor>) {
+        if let Some(observation) = self.observations.get(&id) {
+            self.mind.encode(observation, self.command, out);
+        }
+    }
+
+    /// Goes forward until everything before `until` has happened, or as far as is known.
+    ///
+    /// Order at one instant: edit, finish, loss, apply (by `c`), capture, arrive, start, and again until quiet; tick n
+    /// holds the instants [t_n, t_(n+1)) and commits when none of them is left or unknown. While the end of an inference
+    /// is unknown, nothing at or after `s` + [`Episode::still_running`] happens.
+    ///
+    /// At each tick the digest takes in, in this order: the digest before; the tick's index; the plant's state
+    /// ([`Plant::digest`]); (id, c, s) of started and unfinished inferences; (id, c, a, command) of finished and not yet
+    /// applied ones; the command in force and its (id, c). Integers little-endian, floats by their bits.
+    pub fn advance(&mut self, until: SimTime) -> Status {
+        loop {
+            if self.outcome.is_some() {
+                return Status::Over;
+            }
+            let unknown = self.line.unknown().map(|(frame, _)| frame);
+            let bound = unknown.map_or(SimTime::NEVER, |frame| {
+                let known = self.running.filter(|(id, _)| *id == frame.id).map_or(Span::ZERO, |(_, elapsed)| elapsed);
+                frame.started.unwrap_or_default() + known
+            });
+            let blocked = Status::Blocked(unknown.map_or(0, |frame| frame.id));
+            let tick_end = self.plant.tick_end();
+            let line = self.line.peek().max(self.now);
+            let t = line.min(self.edit_instant()).min(self.stale_instant());
+            if t >= tick_end {
+                if tick_end > until {
+                    return Status::Reached;
+                }
+                if tick_end > bound {
+                    return blocked;
+                }
+                self.commit(tick_end);
+                continue;
+            }
+            if t >= until {
+                return Status::Reached;
+            }
+            if t >= bound {
+                return blocked;
+            }
+            self.now = t;
+            if self.take_edit() {
+                continue;
+            }
+            if line > t {
+                self.stop_stale();
+                continue;
+            }
+            if let Some(id) = self.line.finishing(t).filter(|id| !self.thoughts.contains_key(id)) {
+                return Status::Blocked(id);
+            }
+            if let Some(request) = self.line.pop(t).and_then(|event| self.handle(event)) {
+                return Status::Wants(request);
+            }
+        }
+    }
+
+    /// Delivers the result of a request. Returns whether anything still waited for it.
+    pub fn deliver(&mut self, prediction: Prediction) -> bool {
+        let id = prediction.id;
+        let timed = self.line.deliver(id, prediction.service);
+        let awaited = self.observations.contains_key(&id) && !self.failed.contains(&id);
+        if self.running.is_some_and(|(running, _)| running == id) {
+            self.running = None;
+        }
+        if !(timed || awaited) {
+            return false;
+        }
+        if awaited && !self.thoughts.contains_key(&id) {
+            let thought = self.mind.decode(&prediction.output);
+            self.stats.unusable += u64::from(thought.safe);
+            self.thoughts.insert(id, thought);
+        }
+        self.note(Entry::Predicted(prediction));
+        true
+    }
+
+    /// Says that a request will not be answered: the worker failed. The safe command takes hold when it is lost.
+    pub fn fail(&mut self, failure: Failure) {
+        let id = failure.id;
+        if self.observations.contains_key(&id) && self.line.lose(id, failure.after) {
+            self.failed.insert(id);
+            self.running = None;
+            self.note(Entry::Failed(failure));
+        }
+    }
+
+    /// Says that the inference of `id` has run for `elapsed` and has not finished, so that time may go on to
+    /// `s + elapsed`. Beyond the deadline it is lost at exactly `s + deadline`.
+    pub fn still_running(&mut self, id: u64, elapsed: Span) {
+        if let Some((frame, latest)) = self.line.unknown().filter(|(frame, _)| frame.id == id) {
+            self.running = Some((id, elapsed));
+            if frame.started.unwrap_or_default() + elapsed > latest {
+                let after = latest - frame.started.unwrap_or_default();
+                self.line.lose(id, after);
+                self.running = None;
+                self.note(Entry::Failed(Failure { id, after, why: String::new() }));
+            }
+        }
+    }
+
+    fn note(&mut self, entry: Entry) {
+        if let Some(log) = &mut self.log {
+            log.push(entry);
+        }
+    }
+
+    fn edit_instant(&self) -> SimTime {
+        self.edits.front().map_or(SimTime::NEVER, |edit| edit.at.max(self.now))
+    }
+
+    fn take_edit(&mut self) -> bool {
+        let Some(edit) = self.edits.pop_front_if(|edit| edit.at <= self.now) else { return false };
+        match edit.change.clone() {
+            Change::Source(source) => self.line.set_source(source),
+            Change::Cruise(cruise) => self.mind.set_cruise(cruise),
+            Change::Compensation(compensation) => self.mind.set_compensation(compensation),
+            Change::Deadline(deadline) => self.line.set_deadline(deadline),
+        }
+        self.note(Entry::Edited(edit));
+        true
+    }
+
+    /// When the watchdog would find the command in force too old.
+    fn stale_instant(&self) -> SimTime {
+        match (self.mind.compensation(), self.line.in_force()) {
+            (Compensation::Watchdog { stale_ms }, Some(frame)) if !self.stale => {
+                (frame.captured + Span::from_ms(stale_ms)).max(self.now)
+            }
+            _ => SimTime::NEVER,
+        }
+    }
+
+    fn stop_stale(&mut self) {
+        self.stale = true;
+        self.take_command(self.mind.safe_command());
+        let age = self.line.age(self.now).unwrap_or_default();
+        self.note(Entry::Stale { at: self.now, age });
+    }
+
+    /// Cuts the tick here.
+    fn take_command(&mut self, command: Command) {
+        self.command = command;
+        let from = self.now;
+        match self.pieces.last_mut() {
+            Some(last) if last.from == from => last.command = command,
+            _ => self.pieces.push(Piece { from, command }),
+        }
+    }
+
+    fn handle(&mut self, event: Event) -> Option<Request> {
+        match event {
+            Event::Captured { id } => self.observe(id),
+            Event::Started { id, frames, service } => return self.start(id, frames, service),
+            Event::Finished { .. } => {}
+            Event::Ended { frame, fate } => self.end_frame(&frame, fate),
+        }
+        None
+    }
+
+    fn observe(&mut self, id: u64) {
+        self.take_command(self.command);
+        let observation = Arc::new(self.plant.observe(&self.pieces, self.now, id));
+        self.mind.remember(&observation);
+        self.sightings.observe(&observation);
+        self.note(Entry::Observed(observation.clone()));
+        self.observations.insert(id, observation);
+    }
+
+    fn start(&mut self, id: u64, frames: usize, service: Option<ServiceTime>) -> Option<Request> {
+        self.stats.inferences += 1;
+        let observation = self.observations.get(&id)?;
+        let captured = observation.at;
+        if let Some(thought) = self.mind.decide(observation) {
+            self.thoughts.insert(id, thought);
+            if let Some(service) = service {
+                // Nobody is asked, but the log of a run holds every prediction it used.
+                self.note(Entry::Predicted(Prediction { id, service, output: Vec::new() }));
+                return None;
+            }
+        }
+        if service.is_none() {
+            self.running = Some((id, Span::ZERO));
+        }
+        Some(Request { id, captured, started: self.now, frames, service })
+    }
+
+    fn end_frame(&mut self, frame: &Frame, fate: Fate) {
+        let observation = self.observations.remove(&frame.id);
+        let thought = self.thoughts.remove(&frame.id);
+        let failed = self.failed.remove(&frame.id);
+        let (mut command, mut safe) = (None, false);
+        match (fate, observation, thought) {
+            (Fate::Applied, Some(observation), Some(thought)) => {
+                let latency = self.now - frame.captured;
+                let peak = self.behind.as_ref().map_or(self.now - SimTime::ZERO, |o| self.now - o.at);
+                self.stats.age_peak = self.stats.age_peak.max(peak);
+                self.stats.blind_max = self.stats.blind_max.max(self.blind_at(self.now));
+                self.stats.latencies.push(latency);
+                let applied = self.mind.apply(&thought, &observation, latency);
+                self.take_command(applied);
+                self.sightings.act(&observation, self.now, self.robot_at(self.now).odometer);
+                self.behind = Some(observation);
+                self.stale = false;
+                (command, safe) = (Some(applied), thought.safe);
+            }
+            (Fate::Lost, ..) if failed => {
+                self.take_command(self.mind.safe_command());
+                (command, safe) = (Some(self.command), true);
+            }
+            _ => {}
+        }
+        self.note(Entry::Ended { at: self.now, frame: *frame, fate, command, safe });
+    }
+
+    /// Ends the tick: physics takes the pieces, contacts resolve.
+    fn commit(&mut self, tick_end: SimTime) {
+        let report = self.plant.step(&self.pieces);
+        self.now = tick_end;
+        self.pieces.clear();
+        self.pieces.push(Piece { from: tick_end, command: self.command });
+        let age = self.line.age(tick_end);
+        let blind = self.blind_at(tick_end);
+        self.stats.ages.extend(age);
+        self.stats.age_peak = self.stats.age_peak.max(age.unwrap_or_default());
+        self.stats.blind_max = self.stats.blind_max.max(blind);
+        self.stats.min_clearance = self.stats.min_clearance.min(report.clearance);
+        self.stats.collisions += report.contacts.len() as u32;
+        self.take_digest();
+        if self.log.is_some() {
+            self.note(Entry::Tick(TickEntry {
+                at: tick_end,
+                robot: self.plant.robot(),
+                actors: self.plant.actor_poses_at(tick_end).map(|(pose, _)| pose).collect(),
+                command: self.command,
+                age,
+                blind,
+                clearance: report.clearance,
+                digest: self.digest,
+            }));
+        }
+        let touched = !report.contacts.is_empty();
+        for contact in report.contacts {
+            self.story.get_or_insert_with(|| Story::of(&contact, &self.sightings, age, blind));
+            self.note(Entry::Contact(contact));
+        }
+        self.outcome = if report.invalid {
+            self.stats.invalid = true;
+            Some(Outcome::Timeout)
+        } else if touched {
+            Some(Outcome::Collision)
+        } else if self.plant.fallen() {
+            Some(Outcome::Fall)
+        } else if self.plant.goal_reached() && (!self.setup.goal_at_rest || self.plant.robot().linear == 0.0) {
+            Some(Outcome::Goal)
+        } else if tick_end >= SimTime::ZERO + self.setup.duration {
+            Some(Outcome::Timeout)
+        } else {
+            None
+        };
+        if let Some(outcome) = self.outcome {
+            self.note(Entry::Over { at: tick_end, outcome });
+        }
+    }
+
+    fn take_digest(&mut self) {
+        let mut hash = Xxh3::new();
+        hash.update(&self.digest.to_le_bytes());
+        hash.update(&self.plant.tick().to_le_bytes());
+        self.plant.digest(&mut hash);
+        let mut instants = |id: u64, c: SimTime, t: Option<SimTime>| {
+            for word in [id.to_le_bytes(), c.0.to_le_bytes(), t.map_or(-1, |t| t.0).to_le_bytes()] {
+                hash.update(&word);
+            }
+        };
+        for serving in self.line.serving() {
+            instants(serving.frame.id, serving.frame.captured, serving.frame.started);
+        }
+        for frame in self.line.returning() {
+            instants(frame.id, frame.captured, frame.applied);
+        }
+        if let Some(frame) = self.line.in_force() {
+            instants(frame.id, frame.captured, frame.applied);
+        }
+        let returning = self.line.returning().iter().filter_map(|frame| self.thoughts.get(&frame.id));
+        for command in returning.map(|thought| thought.command).chain([self.command]) {
+            let (kind, a, b) = match command {
+                Command::Twist { linear, angular } => (0u8, linear, angular),
+                Command::Acceleration { base } => (1, base, 0.0),
+            };
+            hash.update(&[kind]);
+            hash.update(&a.to_bits().to_le_bytes());
+            hash.update(&b.to_bits().to_le_bytes());
+        }
+        self.digest = hash.digest();
+    }
+}

@@ -1,0 +1,21 @@
+//! Why an episode cannot begin.
+
+/// An episode could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum EpisodeError {
+    /// The world is impossible.
+    #[error(transparent)]
+    Plant(#[from] plant::PlantError),
+    /// `measured` latency of a pilot that runs no network.
+    #[error(
+        "the latency is to be measured, but this pilot runs no network; choose a network pilot, or a latency such as \
+         --latency fixed:100, service:50 or zero"
+    )]
+    NothingToMeasure,
+    /// A schedule that needs what the engine cannot do.
+    #[error(
+        "the schedule `pipeline` with measured latency needs an engine whose stages overlap, and none here does; choose \
+         newest, or a latency that is not measured"
+    )]
+    NoOverlap,
+}

@@ -1,0 +1,266 @@
+//! From a scenario and the options of a command line to an episode and its driver.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use clap::Args;
+use episode::{Driver, Episode, Summary, Supply};
+use miette::{IntoDiagnostic, Result, WrapErr, miette};
+use runtime::{Engine, EngineInfo, MeasureOptions, Measurement, Options, Requested, Worker};
+use scenario::{Compensation, Latency, PilotSpec, Setup};
+use timing::{Sample, Schedule, Source, Span, Trace};
+
+use crate::assets;
+
+/// What a command line may change about a scenario. Any of these switches `[expect]` off.
+#[derive(Args, Clone, Debug, Default, PartialEq)]
+pub struct Overrides {
+    /// Who drives: a model that ships (pilot), an ONNX file, or expert, brake_on_sight, straight. A network that does not
+    /// follow the pilot's contract is run and timed while the expert decides
+    #[arg(long, value_name = "M")]
+    pub model: Option<String>,
+    /// Where latency comes from: measured, zero, fixed:MS (a pure delay), service:MS (occupies the device), replay:FILE
+    /// (a trace or a log), profile:NAME (a device's published numbers, modelled)
+    #[arg(long, value_name = "L")]
+    pub latency: Option<Latency>,
+    /// The device's queue rule: newest, skip, fifo:DEPTH, batch:N:TIMEOUT_MS, pipeline
+    #[arg(long, value_name = "S")]
+    pub schedule: Option<Schedule>,
+    /// Inferences that take longer are lost, milliseconds
+    #[arg(long, value_name = "MS")]
+    pub deadline: Option<f64>,
+    /// What the robot does about late commands: hold, watchdog:MS, predict, governor
+    #[arg(long, value_name = "C")]
+    pub compensation: Option<Compensation>,
+    /// Speed wanted on a free course, m/s
+    #[arg(long, value_name = "M/S")]
+    pub cruise: Option<f64>,
+}
+
+/// How networks are run.
+#[derive(Args, Clone, Debug)]
+pub struct RuntimeOptions {
+    /// auto (the first that works), tensorrt, cuda, onnxruntime, rten
+    #[arg(long, value_name = "R", default_value = "auto")]
+    pub runtime: Requested,
+    /// Fetch nothing: where ONNX Runtime is missing, networks run on the built-in rten
+    #[arg(long)]
+    pub offline: bool,
+}
+
+impl RuntimeOptions {
+    /// The runtime crate's options.
+    pub fn options(&self) -> Options {
+        Options { requested: self.runtime, offline: self.offline, trusted: assets::trusted_models(), ..Options::default() }
+    }
+}
+
+/// An episode that is ready to run.
+pub struct Launched {
+    /// The episode.
+    pub episode: Episode,
+    /// Its driver.
+    pub driver: Driver,
+    /// What a summary says of the source.
+    pub labels: Labels,
+}
+
+/// Times of a network alone on the machine, before a window or anything else loads it.
+pub fn calibrate(engine: &mut dyn Engine, hz: f64) -> Option<Trace> {
+    // A second: enough for a median, short enough to wait for.
+    let options = MeasureOptions { hz, count: hz.ceil() as usize, warm_up: 5, ..MeasureOptions::default() };
+    let measurement = runtime::measure(engine, &options).ok()?;
+    Some(trace_of(engine.info(), &measurement))
+}
+
+/// A measurement as a trace file holds it.
+pub fn trace_of(info: &EngineInfo, measurement: &Measurement) -> Trace {
+    let sample = |(i, (idle, service)): (usize, &(Span, timing::ServiceTime))| Sample {
+        frame: i as u64,
+        idle: *idle,
+        service: *service,
+    };
+    Trace {
+        model: info.model.path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
+        runtime: format!("{} {}", info.obtained, info.version),
+        device: crate::commands::doctor::processor(),
+        batch: 1,
+        trusted: measurement.trusted,
+        complaints: measurement.complaints.clone(),
+        samples: measurement.samples.iter().enumerate().map(sample).collect(),
+    }
+}
+
+/// What a summary says beyond what the episode knows.
+#[derive(Clone, Debug)]
+pub struct Labels {
+    /// The model, or the pilot that needs none.
+    pub model: String,
+    /// Where latency comes from.
+    pub latency: Latency,
+    /// The runtime obtained.
+    pub runtime: String,
+    /// What was asked for, what was obtained, and why not more.
+    pub runtime_line: String,
+    /// Remarks for the reader, such as a surrogate's badge.
+    pub remarks: Vec<String>,
+}
+
+impl Labels {
+    /// Fills in what the episode alone cannot say.
+    pub fn complete(&self, mut summary: Summary) -> Summary {
+        summary.model.clone_from(&self.model);
+        summary.latency = self.latency.to_string();
+        summary.runtime.clone_from(&self.runtime);
+        summary
+    }
+}
+
+impl Overrides {
+    /// Whether nothing is changed.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// As a log keeps them: by option, as typed.
+    pub fn to_map(&self) -> BTreeMap<String, String> {
+        let text = |value: Option<String>, name: &str| value.map(|value| (name.to_owned(), value));
+        [
+            text(self.model.clone(), "model"),
+            text(self.latency.as_ref().map(Latency::to_string), "latency"),
+            text(self.schedule.map(|s| s.to_string()), "schedule"),
+            text(self.deadline.map(|ms| ms.to_string()), "deadline"),
+            text(self.compensation.map(|c| c.to_string()), "compensation"),
+            text(self.cruise.map(|v| v.to_string()), "cruise"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// What [`Overrides::to_map`] wrote; what cannot be read is an error that names it.
+    pub fn from_map(map: &BTreeMap<String, String>) -> Result<Self> {
+        fn read<T: FromStr>(map: &BTreeMap<String, String>, name: &str) -> Result<Option<T>>
+        where
+            T::Err: std::fmt::Display,
+        {
+            let parse = |text: &String| text.parse().map_err(|e| miette!("the log's option {name} = `{text}`: {e}"));
+            map.get(name).map(parse).transpose()
+        }
+        Ok(Self {
+            model: read(map, "model")?,
+            latency: read(map, "latency")?,
+            schedule: read(map, "schedule")?,
+            deadline: read(map, "deadline")?,
+            compensation: read(map, "compensation")?,
+            cruise: read(map, "cruise")?,
+        })
+    }
+
+    /// The scenario's setup for a seed, with these changes.
+    pub fn setup(&self, scenario: &scenario::Scenario, seed: u64) -> Result<Setup> {
+        let mut setup = scenario.setup(seed)?;
+        if let Some(model) = &self.model {
+            setup.pilot = pilot_named(model, &setup)?;
+        }
+        if let Some(latency) = &self.latency {
+            setup.latency = latency.clone();
+        }
+        if let Some(schedule) = self.schedule {
+            setup.line.schedule = schedule;
+        }
+        if let Some(ms) = self.deadline {
+            if !(ms > 0.0 && ms <= 1e7) {
+                return Err(miette!("found --deadline {ms}; expected a number of milliseconds above 0"));
+            }
+            setup.line.deadline = Some(Span::from_ms(ms));
+        }
+        if let Some(compensation) = self.compensation {
+            setup.compensation = compensation;
+        }
+        if let Some(cruise) = self.cruise {
+            if !(cruise > 0.0 && cruise <= 20.0) {
+                return Err(miette!("found --cruise {cruise}; expected a speed above 0 and at most 20 m/s"));
+            }
+            setup.cruise = cruise;
+        }
+        Ok(setup)
+    }
+}
+
+fn pilot_named(name: &str, setup: &Setup) -> Result<PilotSpec> {
+    Ok(match name {
+        "expert" => PilotSpec::Expert,
+        "straight" => PilotSpec::Straight,
+        "brake_on_sight" => match setup.sight {
+            Some(sight) => PilotSpec::BrakeOnSight { sight },
+            None => return Err(miette!("brake_on_sight needs `sight` (metres) under [controller]; this scenario has none")),
+        },
+        _ => PilotSpec::Network { model: name.to_owned() },
+    })
+}
+
+/// Where service times come from.
+pub fn source(latency: &Latency) -> Result<Source> {
+    Ok(match latency {
+        Latency::Measured => Source::Measured,
+        Latency::Zero => Source::ZERO,
+        Latency::Fixed(ms) => Source::Fixed(Span::from_ms(*ms)),
+        Latency::Service(ms) => Source::Service(Span::from_ms(*ms)),
+        Latency::Replay(path) => Source::Replay(Arc::new(record::trace(path).into_diagnostic()?)),
+        Latency::Profile(name) => Source::Profile(Arc::new(scenario::profile(name)?)),
+    })
+}
+
+/// Loads a model and starts its worker; what `meanwhile` does with the engine happens before.
+pub fn worker(model: &str, runtime: &RuntimeOptions, meanwhile: impl FnOnce(&mut dyn Engine)) -> Result<Worker> {
+    let path = assets::model(model);
+    let mut engine = runtime::load(&path, &runtime.options())
+        .into_diagnostic()
+        .wrap_err_with(|| format!("the model {} cannot be run", path.display()))?;
+    meanwhile(engine.as_mut());
+    Ok(Worker::spawn(engine))
+}
+
+/// Joins a setup with what runs its network; `load` gives the worker of a model.
+pub fn launch(mut setup: Setup, load: impl FnOnce(&str) -> Result<Worker>) -> Result<Launched> {
+    let source = source(&setup.latency)?;
+    let latency = setup.latency.clone();
+    let mut remarks = Vec::new();
+    let (supply, model, engine) = match &setup.pilot {
+        PilotSpec::Network { model } | PilotSpec::Surrogate { model } => {
+            let (worker, name) = (load(model)?, model.clone());
+            let info = worker.info().clone();
+            let inputs = info.model.inputs.iter().map(|input| input.name.as_str());
+            let surrogate = matches!(setup.pilot, PilotSpec::Surrogate { .. }) || !pilot::Contract::accepts(inputs);
+            if surrogate {
+                remarks.push(format!("decisions by the expert: {name} is run and timed, its output is not used"));
+                setup.pilot = PilotSpec::Surrogate { model: name.clone() };
+            }
+            if info.isolated {
+                remarks.push(format!("{name} is not one of ours: it runs in a process of its own, with limits"));
+            }
+            (Supply::Worker { worker, surrogate }, name, Some(info))
+        }
+        PilotSpec::Expert => (Supply::Nobody, "expert".into(), None),
+        PilotSpec::BrakeOnSight { .. } => (Supply::Nobody, "brake_on_sight".into(), None),
+        PilotSpec::Straight => (Supply::Nobody, "straight".into(), None),
+    };
+    let labels = Labels {
+        model,
+        latency,
+        runtime: engine.as_ref().map_or_else(|| "none".into(), |info| format!("{} {}", info.obtained, info.version)),
+        runtime_line: engine.as_ref().map_or_else(|| "no network is run".into(), runtime_line),
+        remarks,
+    };
+    let episode = Episode::new(Arc::new(setup), source).into_diagnostic()?;
+    Ok(Launched { episode, driver: Driver::new(supply), labels })
+}
+
+/// Asked for, obtained, and why not more.
+pub fn runtime_line(info: &EngineInfo) -> String {
+    let refused: Vec<String> = info.refused.iter().map(|(rung, why)| format!("no {rung}: {why}")).collect();
+    let tail = if refused.is_empty() { String::new() } else { format!(" ({})", refused.join("; ")) };
+    format!("asked for {}, obtained {} {}{tail}", info.requested, info.obtained, info.version)
+}

@@ -1,0 +1,107 @@
+use proptest::prelude::*;
+use rapier3d::parry::math::{Pose as Pose3, Vector};
+use rapier3d::parry::query::{Ray, RayCast};
+use rapier3d::parry::shape::Cuboid;
+
+use super::*;
+use crate::geometry::{Form, Frame, dot};
+use crate::model::{Outline, Pose};
+
+const CAMERA: DepthCamera = DepthCamera { width: 32, height: 24, fov: 1.4, mount: 0.4, max_range: 8.0, noise: 0.0 };
+
+fn thing(outline: impl Strategy<Value = Outline>) -> impl Strategy<Value = Prism> {
+    (outline, 0.05..1.0f64, -1.0..9.0f64, -6.0..6.0f64, -4.0..4.0f64)
+        .prop_map(|(outline, height, x, y, yaw)| Prism::new(outline, height, Frame::of(&Pose { x, y, yaw })))
+        .prop_filter("holds the lens", |thing| dot(thing.frame.origin, thing.frame.origin).sqrt() > thing.bound + 0.05)
+}
+
+fn any_box() -> impl Strategy<Value = Prism> {
+    thing((0.1..2.0f64, 0.1..2.0f64).prop_map(|(length, width)| Outline::Box { length, width }))
+}
+
+fn any_cylinder() -> impl Strategy<Value = Prism> {
+    thing((0.1..1.0f64).prop_map(|radius| Outline::Cylinder { radius }))
+}
+
+/// Boxes by parry, in single precision.
+fn by_parry(things: &[Prism], side: f64, rise: f64) -> f64 {
+    let ray = Ray::new(Vector::new(0.0, 0.0, CAMERA.mount as f32), Vector::new(1.0, side as f32, rise as f32));
+    let max = CAMERA.max_range as f32;
+    let floor = if rise < 0.0 { (-CAMERA.mount / rise) as f32 } else { max };
+    let nearest = things.iter().filter_map(|thing| {
+        let Form::Box([length, width]) = thing.form else { unreachable!() };
+        let [x, y] = thing.frame.origin.map(|v| v as f32);
+        let half = (thing.height / 2.0) as f32;
+        let yaw = libm::atan2(thing.frame.axis[1], thing.frame.axis[0]) as f32;
+        let place = Pose3::new(Vector::new(x, y, half), Vector::new(0.0, 0.0, yaw));
+        Cuboid::new(Vector::new(length as f32, width as f32, half)).cast_ray(&place, &ray, max, true)
+    });
+    f64::from(nearest.fold(max.min(floor), f32::min))
+}
+
+/// Cylinders by walking along the ray: parry's own cast at a cylinder iterates, and near its rim is centimetres off.
+fn by_walking(things: &[Prism], side: f64, rise: f64) -> f64 {
+    let inside = |x: f64| {
+        let z = CAMERA.mount + rise * x;
+        z < 0.0
+            || things.iter().any(|thing| {
+                let Form::Circle(radius) = thing.form else { unreachable!() };
+                let away = [x - thing.frame.origin[0], side * x - thing.frame.origin[1]];
+                z <= thing.height && dot(away, away) <= radius * radius
+            })
+    };
+    (0..8000).map(|i| f64::from(i) * 1e-3).find(|&x| inside(x)).unwrap_or(CAMERA.max_range)
+}
+
+fn compare(things: &[Prism], close: f64, truth: impl Fn(&[Prism], f64, f64) -> f64) -> Result<(), TestCaseError> {
+    let depth = render(&CAMERA, things.iter().copied());
+    let focal = CAMERA.width as f64 / 2.0 / libm::tan(CAMERA.fov / 2.0);
+    for row in 0..CAMERA.height {
+        for column in 0..CAMERA.width {
+            let side = (CAMERA.width as f64 / 2.0 - column as f64 - 0.5) / focal;
+            let rise = (CAMERA.height as f64 / 2.0 - row as f64 - 0.5) / focal;
+            let found = f64::from(depth[row * CAMERA.width + column]);
+            // Beside an edge the truth may be on either side of it.
+            let around =
+                [(1e-4, 0.0), (-1e-4, 0.0), (0.0, 1e-4), (0.0, -1e-4)].map(|(a, b)| truth(things, side + a, rise + b));
+            let far = around.iter().copied().fold(0.0, f64::max);
+            let near = around.iter().copied().fold(f64::INFINITY, f64::min);
+            let expected = truth(things, side, rise);
+            prop_assert!(
+                far - near > 0.02 || (found - expected).abs() < close,
+                "row {row} column {column}: {found} {expected}",
+            );
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn boxes_agree_with_parry(things in prop::collection::vec(any_box(), 0..6)) {
+        compare(&things, 1e-3, by_parry)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+    #[test]
+    fn cylinders_agree_with_a_walk(things in prop::collection::vec(any_cylinder(), 0..4)) {
+        compare(&things, 5e-3, by_walking)?;
+    }
+}
+
+#[test]
+fn the_floor_the_front_and_the_top() {
+    let low = Prism::new(Outline::Box { length: 2.0, width: 9.0 }, 0.2, Frame::of(&Pose { x: 3.0, ..Pose::default() }));
+    let depth = render(&CAMERA, std::iter::once(low));
+    let focal = 16.0 / libm::tan(0.7);
+    let at = |row: usize| f64::from(depth[row * 32 + 16]);
+    let rise = |row: usize| (12.0 - row as f64 - 0.5) / focal;
+    assert_eq!(at(0), 8.0); // above the horizon
+    assert!((at(23) + 0.4 / rise(23)).abs() < 1e-6); // floor before it
+    let front = (0..24).find(|&row| 0.4 + 2.0 * rise(row) < 0.2 && 0.4 + 2.0 * rise(row) > 0.0).unwrap();
+    assert!((at(front) - 2.0).abs() < 1e-6);
+    let top = (0..24).find(|&row| rise(row) < 0.0 && (2.0..4.0).contains(&(-0.2 / rise(row)))).unwrap();
+    assert!((at(top) + 0.2 / rise(top)).abs() < 1e-6);
+}

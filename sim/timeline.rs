@@ -1,0 +1,96 @@
+//! A run as a few lines of text, for terminals and logs.
+
+use episode::{Entry, Summary, TickEntry};
+use plant::Command;
+
+/// Columns of the timeline.
+const WIDTH: usize = 64;
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// What a timeline needs of a run, collected on the way.
+#[derive(Default)]
+pub struct Timeline {
+    ticks: Vec<TickEntry>,
+}
+
+impl Timeline {
+    /// Takes what it needs from the log.
+    pub fn push(&mut self, entry: &Entry) {
+        if let Entry::Tick(tick) = entry {
+            self.ticks.push(tick.clone());
+        }
+    }
+
+    /// One row a quantity over the whole run, with its largest value.
+    pub fn draw(&self) -> String {
+        let (Some(first), Some(last)) = (self.ticks.first(), self.ticks.last()) else { return String::new() };
+        let commanded = |tick: &TickEntry| match tick.command {
+            Command::Twist { linear, .. } => linear,
+            Command::Acceleration { base } => base.abs(),
+        };
+        let mut rows = vec![
+            self.row("speed", "m/s", |tick| tick.robot.linear.abs()),
+            self.row("commanded", "m/s", commanded),
+            self.row("age", "ms", |tick| tick.age.map_or(0.0, timing::Span::ms)),
+            self.row("driven blind", "m", |tick| tick.blind),
+            self.row("clearance", "m", |tick| if tick.clearance.is_finite() { tick.clearance } else { 0.0 }),
+        ];
+        if matches!(first.command, Command::Acceleration { .. }) {
+            rows[1] = self.row("commanded", "m/s²", commanded);
+            rows[4] = self.row("pitch", "deg", |tick| tick.robot.pitch.abs().to_degrees());
+        }
+        let (from, to) = (first.at.secs(), format!("{:.2} s", last.at.secs()));
+        format!("{}\n{:14}{from:<.2}{to:>width$}\n", rows.join("\n"), "", width = WIDTH - 4)
+    }
+
+    fn row(&self, name: &str, unit: &str, value: impl Fn(&TickEntry) -> f64) -> String {
+        let columns: Vec<f64> = (0..WIDTH)
+            .map(|i| {
+                let n = self.ticks.len();
+                let from = i * n / WIDTH;
+                let to = ((i + 1) * n / WIDTH).clamp(from + 1, n.max(from + 1)).min(n);
+                self.ticks[from.min(n - 1)..to].iter().map(&value).fold(0.0, f64::max)
+            })
+            .collect();
+        let top = columns.iter().copied().fold(0.0, f64::max);
+        let bar = |v: f64| BARS[((v / top.max(1e-9) * 7.0).round() as usize).min(7)];
+        let bars: String = columns.into_iter().map(bar).collect();
+        format!("{name:>13} {bars} max {top:.3} {unit}")
+    }
+}
+
+/// The verdict and the numbers behind it.
+pub fn verdict(summary: &Summary) -> String {
+    let Summary { scenario, seed, outcome, sim_seconds, latency_ms, age_ms, .. } = summary;
+    let mut text = format!("{scenario}, seed {seed}: {outcome} after {sim_seconds:.2} s\n");
+    if let Some(story) = &summary.story {
+        text += &format!("{}\n", story.sentence());
+    }
+    let modelled = if summary.modelled { ", modelled" } else { "" };
+    text += &format!("  pilot      {} on {}, latency {}{modelled}\n", summary.model, summary.runtime, summary.latency);
+    text += &format!(
+        "  latency    p50 {:.2}  p90 {:.2}  p99 {:.2}  max {:.2} ms, capture to command\n",
+        latency_ms.p50, latency_ms.p90, latency_ms.p99, latency_ms.max
+    );
+    text += &format!("  age        p50 {:.2}  p99 {:.2}  max {:.2} ms\n", age_ms.p50, age_ms.p99, age_ms.max);
+    text += &format!(
+        "  frames     {} inferred, {} dropped, {} superseded, {} lost\n",
+        summary.inferences, summary.dropped, summary.superseded, summary.lost
+    );
+    let clearance = summary.min_clearance_m.map_or_else(|| "none to measure".into(), |m| format!("{m:.3} m at least"));
+    text += &format!("  clearance  {clearance}; at most {:.3} m driven blind\n", summary.blind_m_max);
+    if summary.overhead_us.p50 > 0.0 {
+        text += &format!(
+            "  harness    p50 {:.1}  p99 {:.1} us a frame, outside simulated time (hand-over p50 {:.1} us)\n",
+            summary.overhead_us.p50, summary.overhead_us.p99, summary.hand_over_us.p50
+        );
+    }
+    text += &format!(
+        "  speed      {:.1} simulated seconds a second; digest {}\n",
+        summary.realtime_factor, summary.digest
+    );
+    for complaint in &summary.complaints {
+        text += &format!("  not trusted: {complaint}\n");
+    }
+    text
+}

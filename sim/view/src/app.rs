@@ -1,0 +1,193 @@
+//! The Bevy application: joins the simulation thread, the scene and the panels.
+
+use std::sync::Arc;
+
+use bevy::app::AppExit;
+use bevy::log::LogPlugin;
+use bevy::prelude::*;
+use bevy::render::view::screenshot::{Screenshot, save_to_disk};
+use bevy::window::{PresentMode, PrimaryWindow, WindowResolution};
+use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPrimaryContextPass, egui};
+use bevy_panorbit_camera::PanOrbitCameraPlugin;
+
+use crate::hud::Callout;
+use crate::sim_thread::SimThread;
+use crate::snapshot::Snapshot;
+use crate::work::{self, Work};
+use crate::{Desk, Launcher, Settings, ViewError, ViewOptions, camera, director, ghost, keys, ribbons, scene};
+use crate::{shapes, theme, window};
+
+/// The newest snapshot; the same one for every system of a frame.
+#[derive(Resource, Deref)]
+pub(crate) struct Newest(pub Arc<Snapshot>);
+
+/// The line to the simulation.
+#[derive(Resource, Deref)]
+pub(crate) struct Link(pub SimThread);
+
+/// Whether the scene is drawn with shadows.
+#[derive(Resource)]
+pub(crate) struct Fine(pub bool);
+
+/// Where pictures go.
+#[derive(Resource)]
+pub(crate) struct Shots(pub std::path::PathBuf);
+
+/// Opens the window on `start` and returns when it is closed.
+///
+/// Bevy and its window library panic where there is no display: see [`crate::probe`].
+pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -> Result<(), ViewError> {
+    let choices = [launcher.scenarios(), launcher.models(), launcher.runtimes(), launcher.profiles()];
+    let desk = Desk::new(start.clone(), choices);
+    let link = SimThread::start(launcher, start, options.script.is_some()).map_err(|e| ViewError::Thread(e.to_string()))?;
+    let newest = Newest(link.newest());
+    let [width, height] = options.size;
+    let primary = Window {
+        title: "deadtime".into(),
+        name: Some("deadtime".into()),
+        resolution: WindowResolution::new(width, height),
+        present_mode: PresentMode::AutoVsync,
+        resize_constraints: bevy::window::WindowResizeConstraints { min_width: 880.0, min_height: 560.0, ..default() },
+        ..default()
+    };
+    let mut app = App::new();
+    app.add_plugins(
+        DefaultPlugins
+            .set(WindowPlugin { primary_window: Some(primary), ..default() })
+            .set(LogPlugin { filter: "warn,wgpu_hal=error,bevy_render=warn,bevy_winit=error".into(), ..default() }),
+    )
+    .add_plugins((EguiPlugin::default(), PanOrbitCameraPlugin))
+    .insert_resource(EguiGlobalSettings { auto_create_primary_context: false, ..default() })
+    .insert_resource(bevy::winit::WinitSettings::continuous())
+    .insert_resource(newest)
+    .insert_resource(Link(link))
+    .insert_resource(desk)
+    .insert_resource(Fine(options.fine))
+    .insert_resource(Shots(options.shots))
+    .insert_resource(director::Director::new(options.script))
+    .init_resource::<Work>()
+    .init_resource::<camera::Stage>()
+    .init_resource::<scene::Staged>()
+    .add_systems(Startup, (camera::spawn, scene::light))
+    .add_systems(PreUpdate, (fetch, press).chain())
+    .add_systems(
+        Update,
+        (
+            director::direct,
+            scene::stage,
+            (scene::act, ghost::haunt, ribbons::lay, camera::follow, scene::see_through),
+            ghost::link,
+        )
+            .chain(),
+    )
+    .add_systems(EguiPrimaryContextPass, panels)
+    .add_systems(Last, (send, work::end_frame).chain());
+    match app.run() {
+        AppExit::Success => Ok(()),
+        AppExit::Error(code) => Err(ViewError::Ended(code.get())),
+    }
+}
+
+/// Takes the newest snapshot.
+fn fetch(link: Res<Link>, mut newest: ResMut<Newest>, mut desk: ResMut<Desk>, work: Res<Work>) {
+    let _clock = work.clock();
+    newest.0 = link.newest();
+    desk.follow(&newest.0);
+}
+
+/// Keys, unless a number is being typed.
+fn press(keyboard: Res<ButtonInput<KeyCode>>, mut desk: ResMut<Desk>, mut contexts: EguiContexts, work: Res<Work>) {
+    let _clock = work.clock();
+    if contexts.ctx_mut().is_ok_and(|ctx| ctx.text_edit_focused()) {
+        return;
+    }
+    for action in keyboard.get_just_pressed().filter_map(|code| keys::action(*code)) {
+        desk.act(action);
+    }
+}
+
+/// The panels, and what was done in them.
+fn panels(
+    mut contexts: EguiContexts,
+    newest: Res<Newest>,
+    mut desk: ResMut<Desk>,
+    mut stage: ResMut<camera::Stage>,
+    windows: Query<&Window, With<PrimaryWindow>>,
+    eye: Query<(&Camera, &GlobalTransform), With<camera::Eye>>,
+    mut dressed: Local<bool>,
+    work: Res<Work>,
+) -> Result {
+    let _clock = work.clock();
+    let ctx = contexts.ctx_mut()?.clone();
+    if !std::mem::replace(&mut *dressed, true) {
+        theme::dress(&ctx);
+        return Ok(());
+    }
+    if let Ok(window) = windows.single() {
+        let zoom = window::zoom(window.width(), window.height());
+        if (ctx.zoom_factor() - zoom).abs() > 0.01 {
+            ctx.set_zoom_factor(zoom);
+        }
+    }
+    let callouts = callouts(&newest, &eye, ctx.zoom_factor());
+    let rect = ctx.viewport_rect();
+    let background = egui::UiBuilder::new().layer_id(egui::LayerId::background()).max_rect(rect);
+    let mut root = egui::Ui::new(ctx.clone(), "window".into(), background);
+    let drawn = window::window(&mut root, &desk, &newest.0, &callouts);
+    stage.viewport = camera::viewport(drawn.scene, ctx.pixels_per_point(), &windows);
+    let pointer = ctx.pointer_latest_pos();
+    stage.free = pointer.is_some_and(|at| drawn.scene.contains(at) && ctx.layer_id_at(at).is_none_or(|l| l.order == egui::Order::Background))
+        && !ctx.egui_is_using_pointer();
+    for action in drawn.actions {
+        desk.act(action);
+    }
+    if let Some(worked) = desk.worked().cloned().filter(|_| drawn.back) {
+        desk.go(worked);
+    }
+    Ok(())
+}
+
+/// Labels for the ghost and the blind path, where the camera sees them.
+fn callouts(newest: &Snapshot, eye: &Query<(&Camera, &GlobalTransform), With<camera::Eye>>, zoom: f32) -> Vec<Callout> {
+    let (Some(scene), Ok((camera, transform))) = (&newest.scene, eye.single()) else { return Vec::new() };
+    let mut callouts = Vec::new();
+    let mut call = |at: Vec3, away: egui::Vec2, text: String, colour| {
+        if let Ok(at) = camera.world_to_viewport(transform, at) {
+            callouts.push(Callout { at: egui::pos2(at.x, at.y) / zoom, away, text, colour });
+        }
+    };
+    if let (Some(behind), Some(age)) = (&scene.behind, scene.age)
+        && scene.blind > 0.06
+    {
+        let middle = scene.blind_path[scene.blind_path.len() / 2];
+        call(shapes::place(middle, 0.0), egui::vec2(-110.0, 56.0), format!("{:.2} m blind", scene.blind), theme::BLIND);
+        let at = [behind.robot.pose.x as f32, behind.robot.pose.y as f32];
+        let text = format!("decided on what was {:.0} ms ago", age.ms());
+        call(shapes::place(at, 0.3), egui::vec2(-90.0, -70.0), text, theme::GHOST);
+    }
+    callouts
+}
+
+/// Passes on what is to be passed on.
+fn send(
+    mut commands: Commands,
+    mut desk: ResMut<Desk>,
+    link: Res<Link>,
+    newest: Res<Newest>,
+    shots: Res<Shots>,
+    mut exit: MessageWriter<AppExit>,
+) {
+    let orders = desk.take_orders();
+    let refused: Vec<_> = orders.into_iter().filter_map(|order| link.order(order).err()).collect();
+    desk.put_back(refused);
+    if std::mem::take(&mut desk.shot) {
+        let time = newest.scene.as_ref().map_or(0.0, |scene| scene.now.secs());
+        let scenario: String = desk.settings.scenario.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
+        let path = shots.0.join(format!("deadtime-{scenario}-{time:.2}s.png"));
+        desk.toast = format!("saved {}", path.display());
+        commands.spawn(Screenshot::primary_window()).observe(save_to_disk(path));
+    }
+    if desk.quit {
+        exit.write(AppExit::Success);
+    }
+}

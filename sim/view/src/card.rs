@@ -1,0 +1,161 @@
+//! The card at the end of a run, and the one that says why a run could not begin: one sentence, what to try next, buttons.
+
+use bevy_egui::egui::{self, Color32, RichText, Ui};
+use episode::Outcome;
+use scenario::{Compensation, Latency};
+
+use crate::desk::outcome_title;
+use crate::snapshot::{Ending, Phase};
+use crate::{Action, Desk, Settings, theme};
+
+/// What a card says.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Card {
+    pub title: String,
+    pub colour: Color32,
+    /// Why, in one sentence with numbers.
+    pub sentence: String,
+    /// What to try next.
+    pub advice: String,
+    pub buttons: Vec<(String, Press)>,
+}
+
+/// What a button of a card does.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Press {
+    /// Takes these actions, in order.
+    Act(Vec<Action>),
+    /// Goes back to the last settings that worked.
+    Back,
+}
+
+/// The card for a phase, if it has one.
+pub(crate) fn card(phase: &Phase, desk: &Desk) -> Option<Card> {
+    match phase {
+        Phase::Over(ending) => Some(ended(ending, &desk.settings)),
+        Phase::Failed(why) => Some(failed(why, desk)),
+        _ => None,
+    }
+}
+
+fn button(text: &str, actions: impl Into<Vec<Action>>) -> (String, Press) {
+    (text.to_owned(), Press::Act(actions.into()))
+}
+
+fn with_latency(text: &str, latency: Latency) -> (String, Press) {
+    button(text, [Action::Latency(latency), Action::Reset])
+}
+
+fn failed(why: &str, desk: &Desk) -> Card {
+    let mut buttons = vec![button("Try again (R)", [Action::Reset])];
+    if desk.worked().is_some_and(|worked| *worked != desk.settings) {
+        buttons.push(("Back to what worked".into(), Press::Back));
+    }
+    if desk.settings.latency == Latency::Measured {
+        buttons.push(with_latency("Fixed 100 ms", Latency::Fixed(100.0)));
+    }
+    Card {
+        title: "This run cannot start".into(),
+        colour: theme::BLIND,
+        sentence: why.to_owned(),
+        advice: "Pick something else on the left, or:".into(),
+        buttons,
+    }
+}
+
+fn ended(ending: &Ending, settings: &Settings) -> Card {
+    let (advice, mut buttons) = match ending.outcome {
+        Outcome::Goal => after_success(settings),
+        Outcome::Collision | Outcome::Fall => after_crash(settings),
+        Outcome::Timeout => ("Change something on the left and press R.".into(), vec![]),
+    };
+    buttons.insert(0, button("Run again (R)", [Action::Reset]));
+    let seconds = ending.seconds;
+    let clearance = ending.clearance.map_or(String::new(), |m| format!(" Closest to anything: {m:.2} m."));
+    let numbers = format!("The command in force was at most {:.0} ms old, {:.2} m driven blind.", ending.age_ms, ending.blind);
+    let sentence = match (&ending.story, ending.outcome) {
+        (Some(story), _) => story.clone(),
+        (None, Outcome::Goal) => format!("There after {seconds:.2} s.{clearance} {numbers}"),
+        (None, Outcome::Fall) => format!("It tipped over after {seconds:.2} s. {numbers}"),
+        (None, _) => format!("It ended after {seconds:.2} s.{clearance} {numbers}"),
+    };
+    Card {
+        title: outcome_title(ending.outcome).into(),
+        colour: if ending.outcome == Outcome::Goal { theme::COMMITTED } else { theme::BLIND },
+        sentence,
+        advice,
+        buttons,
+    }
+}
+
+/// Less latency, until there is none to take away.
+fn after_crash(settings: &Settings) -> (String, Vec<(String, Press)>) {
+    match settings.latency {
+        Latency::Fixed(ms) | Latency::Service(ms) if ms > 0.0 => {
+            let less = if ms > 100.0 { 100.0 } else { 0.0 };
+            let latency = if matches!(settings.latency, Latency::Service(_)) && less > 0.0 {
+                Latency::Service(less)
+            } else {
+                Latency::Fixed(less)
+            };
+            let advice = format!("Lower the latency from {ms:.0} to {less:.0} ms and press R.");
+            (advice, vec![with_latency(&format!("Try {less:.0} ms"), latency)])
+        }
+        Latency::Fixed(_) | Latency::Service(_) | Latency::Zero => {
+            let slower = (settings.cruise.unwrap_or(2.0) / 2.0).max(0.2);
+            let advice = format!("Without any latency it crashes too: latency is not to blame. Try {slower:.1} m/s.");
+            (advice, vec![button(&format!("Try {slower:.1} m/s"), [Action::Cruise(slower), Action::Reset])])
+        }
+        _ => {
+            let mut buttons = vec![with_latency("Try 0 ms", Latency::Fixed(0.0))];
+            if settings.compensation == Compensation::Hold {
+                buttons.push(button("Try the governor", [Action::Compensation(Compensation::Governor), Action::Reset]));
+            }
+            ("Was it the latency? Take it away and look.".into(), buttons)
+        }
+    }
+}
+
+/// More latency, until it is too much.
+fn after_success(settings: &Settings) -> (String, Vec<(String, Press)>) {
+    let more = match settings.latency {
+        Latency::Fixed(ms) | Latency::Service(ms) => ((ms / 100.0).floor() + 1.0) * 100.0,
+        Latency::Zero => 100.0,
+        _ => 200.0,
+    };
+    let latency = if matches!(settings.latency, Latency::Service(_)) { Latency::Service(more) } else { Latency::Fixed(more) };
+    let advice = format!("How late can the commands be? Try {more:.0} ms.");
+    (advice, vec![with_latency(&format!("Try {more:.0} ms"), latency)])
+}
+
+/// Draws a card; gives what was pressed.
+pub(crate) fn draw(ui: &mut Ui, card: &Card) -> Option<Press> {
+    ui.set_width(440.0);
+    ui.horizontal(|ui| {
+        let (rect, _) = ui.allocate_exact_size(egui::vec2(5.0, 20.0), egui::Sense::hover());
+        ui.painter().rect_filled(rect, 2.0, card.colour);
+        ui.label(RichText::new(&card.title).heading());
+    });
+    ui.label(&card.sentence);
+    ui.add_space(2.0);
+    ui.label(theme::strong(&card.advice));
+    ui.add_space(4.0);
+    let mut pressed = None;
+    ui.horizontal_wrapped(|ui| {
+        for (i, (text, press)) in card.buttons.iter().enumerate() {
+            // The second is what is advised.
+            let advised = i == 1;
+            let colour = if advised { Color32::WHITE } else { theme::INK };
+            let button = egui::Button::new(RichText::new(text).color(colour)).min_size(egui::vec2(0.0, 26.0));
+            let button = if advised { button.fill(theme::ACCENT) } else { button };
+            if ui.add(button).clicked() {
+                pressed = Some(press.clone());
+            }
+        }
+    });
+    pressed
+}
+
+#[cfg(test)]
+#[path = "card_tests.rs"]
+mod tests;

@@ -1,0 +1,70 @@
+use super::*;
+use crate::desk::tests::settings;
+
+fn ending(outcome: Outcome) -> Ending {
+    Ending {
+        outcome,
+        story: (outcome == Outcome::Collision).then(|| "Hit the pedestrian at 1.20 m/s.".into()),
+        seconds: 6.5,
+        clearance: Some(0.42),
+        age_ms: 131.0,
+        blind: 0.26,
+        digest: 7,
+    }
+}
+
+fn of(outcome: Outcome, latency: Latency) -> Card {
+    ended(&ending(outcome), &Settings { latency, ..settings() })
+}
+
+fn advised(card: &Card) -> &[Action] {
+    match &card.buttons[1].1 {
+        Press::Act(actions) => actions,
+        Press::Back => panic!("{card:?}"),
+    }
+}
+
+#[test]
+fn a_crash_tells_its_story_and_asks_for_less_latency() {
+    let card = of(Outcome::Collision, Latency::Fixed(200.0));
+    assert_eq!(card.sentence, "Hit the pedestrian at 1.20 m/s.");
+    assert_eq!(card.advice, "Lower the latency from 200 to 100 ms and press R.");
+    assert_eq!(advised(&card), [Action::Latency(Latency::Fixed(100.0)), Action::Reset]);
+    let card = of(Outcome::Collision, Latency::Service(80.0));
+    assert_eq!(advised(&card)[0], Action::Latency(Latency::Fixed(0.0)));
+}
+
+#[test]
+fn a_crash_without_latency_is_not_blamed_on_it() {
+    for latency in [Latency::Zero, Latency::Fixed(0.0)] {
+        let card = of(Outcome::Collision, latency);
+        assert!(card.advice.contains("latency is not to blame"));
+        assert_eq!(advised(&card), [Action::Cruise(1.0), Action::Reset]);
+    }
+}
+
+#[test]
+fn a_measured_crash_is_tried_without_latency() {
+    let card = of(Outcome::Collision, Latency::Measured);
+    assert_eq!(advised(&card)[0], Action::Latency(Latency::Fixed(0.0)));
+}
+
+#[test]
+fn a_success_gives_its_numbers_and_asks_for_more() {
+    let card = of(Outcome::Goal, Latency::Fixed(100.0));
+    for number in ["6.50 s", "0.42 m", "131 ms", "0.26 m"] {
+        assert!(card.sentence.contains(number), "{}", card.sentence);
+    }
+    assert_eq!(advised(&card)[0], Action::Latency(Latency::Fixed(200.0)));
+}
+
+#[test]
+fn a_failure_leads_back() {
+    let mut desk = Desk::new(settings(), [vec![], vec![], vec![], vec![]]);
+    let live = crate::snapshot::Snapshot { run: 1, phase: Phase::Live, ..crate::snapshot::Snapshot::empty(settings()) };
+    desk.follow(&live);
+    desk.act(Action::Model("broken".into()));
+    let card = card(&Phase::Failed("no such model".into()), &desk).unwrap();
+    assert_eq!(card.sentence, "no such model");
+    assert!(card.buttons.iter().any(|(_, press)| *press == Press::Back));
+}

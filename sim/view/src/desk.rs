@@ -1,0 +1,280 @@
+//! The state of the window itself, and the one place where an action of a person, whatever it came from, takes effect.
+
+use episode::Outcome;
+use scenario::{Compensation, Latency};
+use timing::Schedule;
+
+use crate::sim_thread::{Knob, Order};
+use crate::snapshot::{Phase, Snapshot};
+use crate::{Choice, Settings};
+
+/// What a person can do. Keys, panels, cards and scripts all speak in these.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Stop or go on.
+    Pause,
+    /// One tick.
+    Step,
+    /// Half the speed.
+    Slower,
+    /// Twice the speed.
+    Faster,
+    /// The same run again, with the present settings.
+    Reset,
+    /// The scenario at this place of the list.
+    Scenario(usize),
+    /// Where the latency comes from.
+    Latency(Latency),
+    /// More or less of it, milliseconds.
+    Nudge(f64),
+    /// The times measured when the network was alone.
+    Calibration,
+    /// The speed wanted on a free course, m/s.
+    Cruise(f64),
+    /// What is done about latency.
+    Compensation(Compensation),
+    /// The deadline, milliseconds.
+    Deadline(Option<f64>),
+    /// The seed; starts anew.
+    Seed(u64),
+    /// The network; starts anew.
+    Model(String),
+    /// The runtime; starts anew.
+    Runtime(String),
+    /// The device's queue rule; starts anew.
+    Schedule(Schedule),
+    /// From above, or along.
+    Camera,
+    /// The list of keys.
+    Help,
+    /// A picture of the window.
+    Shot,
+    /// Close the card, or the help, or the window.
+    Escape,
+}
+
+/// Slowest and fastest play.
+pub(crate) const SPEEDS: [f64; 2] = [0.1, 8.0];
+/// The slider ends here; the command line goes on.
+pub(crate) const LATENCY_MAX: f64 = 500.0;
+
+/// The state of the window.
+#[derive(Clone, Debug, bevy::prelude::Resource)]
+pub struct Desk {
+    /// What the controls show.
+    pub settings: Settings,
+    /// The run the settings were taken from.
+    run: u64,
+    /// The last settings that could be launched.
+    worked: Option<Settings>,
+    /// What can be picked.
+    pub scenarios: Vec<Choice>,
+    /// What can be picked.
+    pub models: Vec<Choice>,
+    /// What can be picked.
+    pub runtimes: Vec<Choice>,
+    /// What can be picked.
+    pub profiles: Vec<Choice>,
+    /// Whether time stands still.
+    pub paused: bool,
+    /// Whether the camera looks from above.
+    pub from_above: bool,
+    /// Whether the list of keys is shown.
+    pub help: bool,
+    /// Whether the card of the ended run was closed.
+    pub card_closed: bool,
+    /// A picture is wanted.
+    pub shot: bool,
+    /// The window is to close.
+    pub quit: bool,
+    /// A line shown for a moment.
+    pub toast: String,
+    over: bool,
+    outbox: Vec<Order>,
+}
+
+impl Desk {
+    /// The desk of a window that is about to launch `settings`.
+    pub fn new(settings: Settings, choices: [Vec<Choice>; 4]) -> Self {
+        let [scenarios, models, runtimes, profiles] = choices;
+        Self {
+            settings,
+            run: 0,
+            worked: None,
+            scenarios,
+            models,
+            runtimes,
+            profiles,
+            paused: false,
+            from_above: false,
+            help: false,
+            card_closed: false,
+            shot: false,
+            quit: false,
+            toast: String::new(),
+            over: false,
+            outbox: Vec::new(),
+        }
+    }
+
+    /// Follows the simulation: a new run brings its settings with it.
+    pub fn follow(&mut self, snapshot: &Snapshot) {
+        self.over = matches!(snapshot.phase, Phase::Over(_) | Phase::Failed(_));
+        if snapshot.run != self.run {
+            self.run = snapshot.run;
+            self.settings = snapshot.settings.clone();
+            self.card_closed = false;
+            if snapshot.phase == Phase::Live {
+                self.worked = Some(snapshot.settings.clone());
+            }
+        }
+    }
+
+    /// What the window must tell the simulation. Of several changes of one kind only the last is kept, so that a dragged
+    /// slider never fills the channel.
+    pub fn take_orders(&mut self) -> Vec<Order> {
+        std::mem::take(&mut self.outbox)
+    }
+
+    /// Puts orders back that could not be passed on.
+    pub fn put_back(&mut self, mut orders: Vec<Order>) {
+        orders.append(&mut self.outbox);
+        self.outbox = orders;
+    }
+
+    /// Whether a run is to be set up.
+    pub(crate) fn pending_launch(&self) -> bool {
+        self.outbox.iter().any(|order| matches!(order, Order::Launch(_) | Order::Open(_)))
+    }
+
+    /// The latency in milliseconds, where it is a number.
+    pub fn latency_ms(&self) -> Option<f64> {
+        match self.settings.latency {
+            Latency::Zero => Some(0.0),
+            Latency::Fixed(ms) | Latency::Service(ms) => Some(ms),
+            _ => None,
+        }
+    }
+
+    /// Settings to go back to after a failure.
+    pub fn worked(&self) -> Option<&Settings> {
+        self.worked.as_ref()
+    }
+
+    fn tell(&mut self, order: Order) {
+        let same = |a: &Order| match (a, &order) {
+            (Order::Change(a), Order::Change(b)) => std::mem::discriminant(a) == std::mem::discriminant(b),
+            (Order::Speed(_), Order::Speed(_)) => true,
+            _ => false,
+        };
+        self.outbox.retain(|waiting| !same(waiting));
+        self.outbox.push(order);
+    }
+
+    fn launch(&mut self) {
+        self.outbox.retain(|waiting| !matches!(waiting, Order::Change(_)));
+        if self.paused {
+            self.paused = false;
+            self.tell(Order::Pause(false));
+        }
+        let settings = self.settings.clone();
+        self.tell(Order::Launch(settings));
+    }
+
+    /// Launches these settings.
+    pub fn go(&mut self, settings: Settings) {
+        self.settings = settings;
+        self.launch();
+    }
+
+    /// Takes an action.
+    pub fn act(&mut self, action: Action) {
+        match action {
+            Action::Pause if self.over => self.launch(),
+            Action::Pause => {
+                self.paused = !self.paused;
+                self.tell(Order::Pause(self.paused));
+            }
+            Action::Step => {
+                if !self.paused {
+                    self.act(Action::Pause);
+                }
+                self.tell(Order::Step);
+            }
+            Action::Slower => self.play(self.settings.speed / 2.0),
+            Action::Faster => self.play(self.settings.speed * 2.0),
+            Action::Reset => self.launch(),
+            Action::Scenario(index) => {
+                if let Some(choice) = self.scenarios.get(index) {
+                    let id = choice.id.clone();
+                    self.settings.scenario.clone_from(&id);
+                    self.outbox.retain(|waiting| !matches!(waiting, Order::Change(_)));
+                    self.tell(Order::Open(id));
+                }
+            }
+            Action::Latency(latency) => {
+                self.settings.latency = latency.clone();
+                self.tell(Order::Change(Knob::Latency(latency)));
+            }
+            Action::Nudge(by) => {
+                let ms = (self.latency_ms().unwrap_or(0.0) + by).clamp(0.0, LATENCY_MAX);
+                let service = matches!(self.settings.latency, Latency::Service(_));
+                self.act(Action::Latency(if service { Latency::Service(ms) } else { Latency::Fixed(ms) }));
+            }
+            Action::Calibration => self.tell(Order::Change(Knob::Calibration)),
+            Action::Cruise(cruise) => {
+                self.settings.cruise = Some(cruise);
+                self.tell(Order::Change(Knob::Cruise(cruise)));
+            }
+            Action::Compensation(compensation) => {
+                self.settings.compensation = compensation;
+                self.tell(Order::Change(Knob::Compensation(compensation)));
+            }
+            Action::Deadline(ms) => {
+                self.settings.deadline_ms = ms;
+                self.tell(Order::Change(Knob::Deadline(ms)));
+            }
+            Action::Seed(seed) => {
+                self.settings.seed = seed;
+                self.launch();
+            }
+            Action::Model(model) => {
+                self.settings.model = Some(model);
+                self.launch();
+            }
+            Action::Runtime(runtime) => {
+                self.settings.runtime = runtime;
+                self.launch();
+            }
+            Action::Schedule(schedule) => {
+                self.settings.schedule = schedule;
+                self.launch();
+            }
+            Action::Camera => self.from_above = !self.from_above,
+            Action::Help => self.help = !self.help,
+            Action::Shot => self.shot = true,
+            Action::Escape if self.help => self.help = false,
+            Action::Escape if self.over && !self.card_closed => self.card_closed = true,
+            Action::Escape => self.quit = true,
+        }
+    }
+
+    fn play(&mut self, speed: f64) {
+        self.settings.speed = speed.clamp(SPEEDS[0], SPEEDS[1]);
+        self.tell(Order::Speed(self.settings.speed));
+    }
+}
+
+/// What an outcome is called.
+pub(crate) fn outcome_title(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Goal => "Goal reached",
+        Outcome::Collision => "Collision",
+        Outcome::Fall => "It fell",
+        Outcome::Timeout => "Time is up",
+    }
+}
+
+#[cfg(test)]
+#[path = "desk_tests.rs"]
+pub(crate) mod tests;

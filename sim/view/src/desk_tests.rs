@@ -1,0 +1,116 @@
+use scenario::Latency;
+
+use super::*;
+
+pub(crate) fn settings() -> Settings {
+    Settings {
+        scenario: "lesson".into(),
+        seed: 3,
+        model: None,
+        runtime: "auto".into(),
+        latency: Latency::Fixed(100.0),
+        schedule: Schedule::Newest,
+        cruise: Some(2.0),
+        compensation: Compensation::Hold,
+        deadline_ms: None,
+        speed: 1.0,
+    }
+}
+
+fn desk() -> Desk {
+    let choice = |id: &str| Choice { id: id.into(), title: id.into(), description: String::new() };
+    Desk::new(settings(), [vec![choice("lesson"), choice("crowd")], vec![], vec![], vec![]])
+}
+
+#[test]
+fn a_dragged_slider_leaves_one_order() {
+    let mut desk = desk();
+    for ms in 0..200 {
+        desk.act(Action::Latency(Latency::Fixed(f64::from(ms))));
+    }
+    assert_eq!(desk.take_orders(), [Order::Change(Knob::Latency(Latency::Fixed(199.0)))]);
+    assert_eq!(desk.take_orders(), []);
+}
+
+#[test]
+fn latency_goes_by_tens_and_stays_in_range() {
+    let mut desk = desk();
+    desk.act(Action::Nudge(10.0));
+    assert_eq!(desk.settings.latency, Latency::Fixed(110.0));
+    for _ in 0..50 {
+        desk.act(Action::Nudge(-10.0));
+    }
+    assert_eq!(desk.settings.latency, Latency::Fixed(0.0));
+    desk.act(Action::Latency(Latency::Service(495.0)));
+    desk.act(Action::Nudge(10.0));
+    assert_eq!(desk.settings.latency, Latency::Service(500.0));
+    desk.act(Action::Latency(Latency::Measured));
+    desk.act(Action::Nudge(10.0));
+    assert_eq!(desk.settings.latency, Latency::Fixed(10.0));
+}
+
+#[test]
+fn a_reset_launches_what_the_controls_show() {
+    let mut desk = desk();
+    desk.act(Action::Latency(Latency::Fixed(40.0)));
+    desk.act(Action::Pause);
+    let _ = desk.take_orders();
+    desk.act(Action::Cruise(1.5));
+    desk.act(Action::Reset);
+    let wanted = Settings { latency: Latency::Fixed(40.0), cruise: Some(1.5), ..settings() };
+    assert_eq!(desk.take_orders(), [Order::Pause(false), Order::Launch(wanted)]);
+}
+
+#[test]
+fn the_speed_is_played_and_bounded() {
+    let mut desk = desk();
+    for _ in 0..9 {
+        desk.act(Action::Faster);
+    }
+    assert_eq!(desk.take_orders(), [Order::Speed(8.0)]);
+    for _ in 0..20 {
+        desk.act(Action::Slower);
+    }
+    assert_eq!(desk.settings.speed, 0.1);
+}
+
+#[test]
+fn a_step_pauses_first() {
+    let mut desk = desk();
+    desk.act(Action::Step);
+    assert_eq!(desk.take_orders(), [Order::Pause(true), Order::Step]);
+    desk.act(Action::Step);
+    assert_eq!(desk.take_orders(), [Order::Step]);
+}
+
+#[test]
+fn the_controls_follow_a_new_run() {
+    let mut desk = desk();
+    desk.act(Action::Scenario(1));
+    assert_eq!(desk.take_orders(), [Order::Open("crowd".into())]);
+    desk.act(Action::Scenario(7));
+    assert_eq!(desk.take_orders(), [], "there is no eighth scenario");
+    let own = Settings { scenario: "crowd".into(), latency: Latency::Measured, ..settings() };
+    let mut snapshot = Snapshot { run: 1, phase: Phase::Live, ..Snapshot::empty(own.clone()) };
+    desk.follow(&snapshot);
+    assert_eq!((&desk.settings, desk.worked()), (&own, Some(&own)));
+    // Later snapshots of the same run leave alone what a person has set since.
+    desk.act(Action::Latency(Latency::Zero));
+    snapshot.settings.seed = 99;
+    desk.follow(&snapshot);
+    assert_eq!((desk.settings.latency.clone(), desk.settings.seed), (Latency::Zero, 3));
+}
+
+#[test]
+fn escape_closes_what_is_in_front() {
+    let mut desk = desk();
+    desk.act(Action::Help);
+    desk.act(Action::Escape);
+    assert!(!desk.help && !desk.quit);
+    let failed = Snapshot { run: 1, phase: Phase::Failed("no".into()), ..Snapshot::empty(settings()) };
+    desk.follow(&failed);
+    desk.act(Action::Escape);
+    assert!(desk.card_closed && !desk.quit);
+    desk.act(Action::Escape);
+    assert!(desk.quit);
+}

@@ -1,0 +1,141 @@
+//! Plays a script: lets time go to the next cue, waits until it stands there, does what the cue says.
+
+use bevy::app::AppExit;
+use bevy::prelude::*;
+use bevy::render::view::screenshot::{Screenshot, save_to_disk};
+use timing::SimTime;
+
+use crate::app::{Link, Newest, Shots};
+use crate::script::{Cue, Script};
+use crate::sim_thread::Order;
+use crate::snapshot::Phase;
+use crate::work::Work;
+use crate::{Desk, keys};
+
+/// The state of a script that is played.
+#[derive(Resource, Default)]
+pub(crate) struct Director {
+    cues: std::collections::VecDeque<Cue>,
+    playing: bool,
+    /// Frames to wait before the next cue.
+    rest: u32,
+    /// Time was let go to this instant.
+    until: Option<SimTime>,
+    /// The run whose end was reported.
+    reported: u64,
+    /// A run that was asked for: cues wait for it.
+    awaited: Option<u64>,
+}
+
+/// Frames after which everything that a cue changed is on the screen: panels, camera, pipelines.
+const SETTLE: u32 = 4;
+
+impl Director {
+    pub fn new(script: Option<Script>) -> Self {
+        let playing = script.is_some();
+        Self { cues: script.unwrap_or_default().cues.into(), playing, ..Self::default() }
+    }
+}
+
+/// Goes on with the script.
+pub(crate) fn direct(
+    mut commands: Commands,
+    mut director: ResMut<Director>,
+    mut desk: ResMut<Desk>,
+    newest: Res<Newest>,
+    link: Res<Link>,
+    shots: Res<Shots>,
+    taking: Query<(), With<Screenshot>>,
+    work: Res<Work>,
+    mut exit: MessageWriter<AppExit>,
+) {
+    if !director.playing {
+        return;
+    }
+    let over = matches!(newest.phase, Phase::Over(_) | Phase::Failed(_));
+    if over && director.reported != newest.run {
+        director.reported = newest.run;
+        report(&newest);
+    }
+    if director.rest > 0 || !taking.is_empty() || matches!(newest.phase, Phase::Loading(_)) {
+        director.rest = director.rest.saturating_sub(1);
+        return;
+    }
+    if director.awaited.is_some_and(|run| newest.run <= run) {
+        return;
+    }
+    director.awaited = None;
+    if let Some(until) = director.until {
+        let held = newest.scene.as_ref().is_some_and(|scene| scene.playback.held && scene.now >= until);
+        if !held && !over {
+            return;
+        }
+        director.until = None;
+        director.rest = SETTLE;
+        return;
+    }
+    let Some(cue) = director.cues.pop_front() else { return };
+    match cue {
+        Cue::Until(at) => {
+            if link.order(Order::Hold(Some(at))).is_err() {
+                director.cues.push_front(Cue::Until(at));
+                return;
+            }
+            director.until = Some(at);
+        }
+        Cue::Frames(frames) => director.rest = frames,
+        Cue::Key(code) => {
+            if let Some(action) = keys::action(code) {
+                desk.act(action);
+            }
+            director.rest = SETTLE;
+        }
+        Cue::Act(action) => {
+            desk.act(action);
+            director.rest = SETTLE;
+        }
+        Cue::Scenario(id) => {
+            match desk.scenarios.iter().position(|choice| choice.id == id) {
+                Some(index) => desk.act(crate::Action::Scenario(index)),
+                None => println!("{}", serde_json::json!({ "error": format!("no scenario `{id}`") })),
+            }
+            director.rest = SETTLE;
+        }
+        Cue::Speed(speed) => {
+            desk.settings.speed = speed;
+            let _ = link.order(Order::Speed(speed));
+        }
+        Cue::Shot(name) => {
+            let path = shots.0.join(format!("{name}.png"));
+            commands.spawn(Screenshot::primary_window()).observe(save_to_disk(path));
+            director.rest = 2;
+        }
+        Cue::Quit => {
+            let (frames, [p50, p99, max]) = work.report();
+            let own = serde_json::json!({ "frames": frames, "own_ms": { "p50": p50, "p99": p99, "max": max } });
+            println!("{own}");
+            exit.write(AppExit::Success);
+        }
+    }
+    if desk.pending_launch() {
+        director.awaited = Some(newest.run);
+    }
+}
+
+/// One line of JSON for the end of a run: a test compares it with the command line's.
+fn report(newest: &Newest) {
+    let run = match &newest.phase {
+        Phase::Over(ending) => serde_json::json!({
+            "scenario": newest.settings.scenario,
+            "seed": newest.settings.seed,
+            "latency": newest.settings.latency.to_string(),
+            "speed": newest.settings.speed,
+            "outcome": ending.outcome.to_string(),
+            "sim_seconds": ending.seconds,
+            "digest": format!("{:016x}", ending.digest),
+        }),
+        Phase::Failed(why) => serde_json::json!({ "scenario": newest.settings.scenario, "error": why }),
+        _ => return,
+    };
+    println!("{run}");
+}

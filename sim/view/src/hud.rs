@@ -1,0 +1,112 @@
+//! The numbers in the corner, the legend, and the labels that stand in the scene.
+
+use bevy_egui::egui::{self, Align, Color32, FontId, Layout, Painter, Pos2, Rect, RichText, Stroke, Ui};
+
+use crate::snapshot::{Badge, Scene};
+use crate::{panel, theme};
+
+/// The numbers of an instant.
+pub(crate) fn hud(ui: &mut Ui, scene: &Scene) {
+    ui.set_width(190.0);
+    ui.spacing_mut().item_spacing.y = 3.0;
+    badge(ui, scene.badge);
+    ui.add_space(2.0);
+    let metres = |m: f64| if m.is_finite() { format!("{m:.2} m") } else { "none".into() };
+    let age = scene.age.map_or("none yet".into(), |age| format!("{:.0} ms", age.ms()));
+    row(ui, "age of command", &age, Some(theme::GHOST));
+    row(ui, "driven blind", &metres(scene.blind), Some(theme::BLIND));
+    match scene.world.robot {
+        plant::Robot::Rover(_) => row(ui, "needs to stop", &metres(scene.stopping), Some(theme::STOPPING)),
+        plant::Robot::Balancer(_) => row(ui, "leans", &format!("{:.1} deg", scene.robot.pitch.to_degrees()), None),
+    }
+    row(ui, "clearance", &metres(scene.clearance), None);
+    row(ui, "speed", &format!("{:.2} m/s", scene.robot.linear.abs()), None);
+    row(ui, "time", &format!("{:.2} s", scene.now.secs()), None);
+    let playback = scene.playback;
+    let words = if playback.paused {
+        "paused".to_owned()
+    } else if playback.obtained > 0.0 && playback.obtained < 0.8 * playback.speed {
+        format!("{} of {}", panel::speed(playback.obtained), panel::speed(playback.speed))
+    } else {
+        panel::speed(playback.speed)
+    };
+    row(ui, "played at", &words, None);
+}
+
+fn row(ui: &mut Ui, word: &str, value: &str, colour: Option<Color32>) {
+    ui.horizontal(|ui| {
+        if let Some(colour) = colour {
+            let (rect, _) = ui.allocate_exact_size(egui::vec2(8.0, 14.0), egui::Sense::hover());
+            ui.painter().rect_filled(rect.shrink2(egui::vec2(0.0, 3.0)), 2.0, colour);
+        }
+        ui.label(theme::small(word));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            ui.label(RichText::new(value).monospace().size(13.5).color(theme::INK));
+        });
+    });
+}
+
+fn badge(ui: &mut Ui, badge: Badge) {
+    let (mark, colour) = match badge {
+        Badge::Measured => ("●", theme::COMMITTED),
+        Badge::Drifted => ("▲", theme::BLIND),
+        Badge::Recorded => ("■", theme::ACCENT),
+        Badge::Modelled => ("◆", Color32::from_rgb(0x8a, 0x5a, 0x00)),
+        Badge::Set => ("■", theme::FAINT),
+    };
+    ui.horizontal(|ui| {
+        ui.label(theme::small("latency"));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            ui.label(RichText::new(format!("{mark} {}", badge.label())).size(12.5).color(colour));
+        });
+    })
+    .response
+    .on_hover_text(badge.hint());
+}
+
+/// What the colours in the scene mean.
+pub(crate) fn legend(ui: &mut Ui) {
+    ui.spacing_mut().item_spacing = egui::vec2(7.0, 1.0);
+    for (colour, word) in [
+        (theme::GHOST, "what the network saw"),
+        (theme::BLIND, "driven since: blind"),
+        (theme::COMMITTED, "where the command leads"),
+        (theme::STOPPING, "needed to stop"),
+        (theme::SCAN, "range scan"),
+    ] {
+        ui.horizontal(|ui| {
+            let (rect, _) = ui.allocate_exact_size(egui::vec2(14.0, 8.0), egui::Sense::hover());
+            ui.painter().rect_filled(rect, 2.0, colour);
+            ui.label(RichText::new(word).size(theme::SMALL).color(theme::INK));
+        });
+    }
+}
+
+/// A label that belongs to a place in the scene.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Callout {
+    /// Where the place is on the screen, in points.
+    pub at: Pos2,
+    /// Which way the label stands off.
+    pub away: egui::Vec2,
+    /// A word and a number.
+    pub text: String,
+    /// Of what it names.
+    pub colour: Color32,
+}
+
+/// Draws the labels, inside `within`.
+pub(crate) fn callouts(painter: &Painter, callouts: &[Callout], within: Rect) {
+    for callout in callouts.iter().filter(|callout| within.contains(callout.at)) {
+        let galley = painter.layout_no_wrap(callout.text.clone(), FontId::proportional(13.0), Color32::WHITE);
+        let size = galley.size() + egui::vec2(14.0, 7.0);
+        let centre = callout.at + callout.away;
+        let half = size / 2.0;
+        let centre = centre.clamp(within.min + half, (within.max - half).max(within.min + half));
+        let rect = Rect::from_center_size(centre, size);
+        painter.line_segment([callout.at, centre], Stroke::new(1.5, callout.colour));
+        painter.circle_filled(callout.at, 3.0, callout.colour);
+        painter.rect_filled(rect, 4.0, callout.colour);
+        painter.galley(rect.min + egui::vec2(7.0, 3.5), galley, Color32::WHITE);
+    }
+}

@@ -1,0 +1,128 @@
+//! What the window needs from whoever starts it, and the options of the window itself.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use episode::{Driver, Entry, Episode, Supply};
+use scenario::{Compensation, Latency};
+use timing::{Schedule, Source, Trace};
+
+use crate::script::Script;
+
+/// What a run is made from: all that the command line can say about one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Name or path of a scenario; the `id` of a [`Choice`].
+    pub scenario: String,
+    /// The seed.
+    pub seed: u64,
+    /// The network, by the `id` of a [`Choice`]; the scenario's own if `None`.
+    pub model: Option<String>,
+    /// The runtime, by the `id` of a [`Choice`].
+    pub runtime: String,
+    /// Where the latency comes from.
+    pub latency: Latency,
+    /// The device's queue rule.
+    pub schedule: Schedule,
+    /// The speed wanted on a free course, m/s; the scenario's own if `None`.
+    pub cruise: Option<f64>,
+    /// What is done about latency.
+    pub compensation: Compensation,
+    /// An inference that takes longer is lost, milliseconds.
+    pub deadline_ms: Option<f64>,
+    /// Simulated seconds a second.
+    pub speed: f64,
+}
+
+/// Something a person can choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// What [`Settings`] holds.
+    pub id: String,
+    /// What is shown.
+    pub title: String,
+    /// One line more.
+    pub description: String,
+}
+
+/// A run that is ready.
+pub struct Launched {
+    /// At its start.
+    pub episode: Episode,
+    /// Its driver.
+    pub driver: Driver,
+    /// What was really set up, with the scenario's own values filled in where nothing was asked for.
+    pub settings: Settings,
+    /// Runtime asked for and obtained, such as `auto -> onnxruntime 1.32 (tensorrt: no NVIDIA driver)`.
+    pub runtime_line: String,
+    /// The network, in one line.
+    pub model_line: String,
+    /// The network's times when it was alone, to compare live ones with and to fall back on.
+    pub calibration: Option<Arc<Trace>>,
+}
+
+/// Sets runs up. Lives on the simulation thread, so it may take its time; the window shows that it loads.
+pub trait Launcher: Send {
+    /// Sets a run up. `reuse` is what answered the last run's requests. An error says what is wrong and what to do.
+    fn launch(&mut self, settings: &Settings, reuse: Option<Supply>) -> Result<Launched, String>;
+
+    /// The scenario's own settings, for when it is picked.
+    fn settings(&mut self, scenario: &str) -> Result<Settings, String>;
+
+    /// What can be picked as a scenario.
+    fn scenarios(&self) -> Vec<Choice>;
+
+    /// What can be picked as a network.
+    fn models(&self) -> Vec<Choice>;
+
+    /// What can be picked as a runtime.
+    fn runtimes(&self) -> Vec<Choice>;
+
+    /// Devices that can be modelled.
+    fn profiles(&self) -> Vec<Choice>;
+
+    /// What a latency means, for a change while a run goes on.
+    fn source(&mut self, latency: &Latency) -> Result<Source, String>;
+
+    /// What happened since the last call, for whoever keeps a log; `over` with the last of a run.
+    fn record(&mut self, _episode: &Episode, _entries: Vec<Entry>, _over: bool) {}
+}
+
+/// How the window is opened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ViewOptions {
+    /// Logical pixels.
+    pub size: [u32; 2],
+    /// Shadows, and smooth edges. Without a graphics processor smooth edges are left out anyway.
+    pub fine: bool,
+    /// What to do without a person, for tests.
+    pub script: Option<Script>,
+    /// Where screenshots go.
+    pub shots: PathBuf,
+}
+
+impl Default for ViewOptions {
+    fn default() -> Self {
+        Self { size: [1280, 800], fine: true, script: None, shots: PathBuf::from(".") }
+    }
+}
+
+/// The window could not be opened, or ended badly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ViewError {
+    /// The simulation thread could not be started.
+    Thread(String),
+    /// The window ended with this exit code.
+    Ended(u8),
+}
+
+impl std::fmt::Display for ViewError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Thread(why) => write!(f, "the simulation thread could not be started: {why}"),
+            Self::Ended(code) => write!(f, "the window ended with code {code}; run with --headless, or see the log above"),
+        }
+    }
+}
+
+impl std::error::Error for ViewError {}

@@ -1,0 +1,325 @@
+//! The panel on the left: which run, how late, how it drives, what it runs on.
+
+use bevy_egui::egui::{self, Align, ComboBox, DragValue, Layout, RichText, Slider, Ui};
+use scenario::{Compensation, Latency};
+use timing::Schedule;
+
+use crate::desk::LATENCY_MAX;
+use crate::snapshot::{Phase, Snapshot};
+use crate::{Action, Choice, Desk, theme};
+
+/// Draws the panel; what a person does there is added to `actions`.
+pub(crate) fn panel(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        ui.label(theme::strong("deadtime").size(18.0));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if ui.small_button("H: help").clicked() {
+                actions.push(Action::Help);
+            }
+        });
+    });
+    ui.add_space(2.0);
+    egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+        run(ui, desk, snapshot, actions);
+        section(ui, "Latency");
+        latency(ui, desk, actions);
+        if !snapshot.notice.is_empty() {
+            ui.label(theme::small(&snapshot.notice).color(theme::BLIND));
+        }
+        section(ui, "Driving");
+        driving(ui, desk, snapshot, actions);
+        section(ui, "Network");
+        network(ui, desk, snapshot, actions);
+        if let Some(scene) = &snapshot.scene {
+            section(ui, "Frames");
+            frames(ui, scene.counts);
+        }
+    });
+}
+
+/// What became of the frames so far.
+fn frames(ui: &mut Ui, counts: timing::Counts) {
+    let timing::Counts { captured, applied, superseded, dropped, lost, in_flight } = counts;
+    egui::Grid::new("frames").num_columns(6).spacing([5.0, 2.0]).show(ui, |ui| {
+        let mut cell = |ui: &mut Ui, word: &str, count: u64, hint: &str| {
+            ui.label(theme::small(word)).on_hover_text(hint);
+            ui.label(RichText::new(count.to_string()).monospace().size(12.0));
+        };
+        cell(ui, "captured", captured, "The world was sampled");
+        cell(ui, "applied", applied, "Its command came into force");
+        cell(ui, "on the way", in_flight, "Not ended yet");
+        ui.end_row();
+        cell(ui, "dropped", dropped, "Never inferred: a newer frame took its place, or there was no room");
+        cell(ui, "lost", lost, "Missed the deadline, or failed");
+        cell(ui, "superseded", superseded, "Came after a newer one");
+        ui.end_row();
+    });
+}
+
+fn section(ui: &mut Ui, title: &str) {
+    ui.add_space(5.0);
+    ui.separator();
+    ui.label(theme::strong(title));
+}
+
+/// Scenario, seed, and the buttons of a player.
+fn run(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
+    let current = desk.scenarios.iter().find(|choice| choice.id == desk.settings.scenario);
+    let title = current.map_or(desk.settings.scenario.as_str(), |choice| choice.title.as_str());
+    ComboBox::from_id_salt("scenario").width(ui.available_width()).truncate().selected_text(title).height(320.0).show_ui(
+        ui,
+        |ui| {
+            for (index, choice) in desk.scenarios.iter().enumerate() {
+                let key = if index < 9 { format!("{}  ", index + 1) } else { "    ".into() };
+                let picked = choice.id == desk.settings.scenario;
+                let row = ui.selectable_label(picked, format!("{key}{}", choice.title));
+                if row.on_hover_text(&choice.description).clicked() {
+                    actions.push(Action::Scenario(index));
+                }
+            }
+        },
+    );
+    if let Some(choice) = current {
+        two_lines(ui, &choice.description);
+    }
+    labelled(ui, "seed", |ui| {
+        let mut seed = desk.settings.seed;
+        // Not while it is dragged: every new seed starts anew.
+        let field = ui.add(DragValue::new(&mut seed).speed(0.1).update_while_editing(false));
+        if field.changed() {
+            actions.push(Action::Seed(seed));
+        }
+        if ui.button("next").on_hover_text("The same course with other numbers").clicked() {
+            actions.push(Action::Seed(desk.settings.seed + 1));
+        }
+    });
+    let live = snapshot.phase == Phase::Live;
+    ui.horizontal(|ui| {
+        let words = if live && !desk.paused { "Pause" } else { "Run" };
+        if ui.add_sized([84.0, 26.0], egui::Button::new(theme::strong(words))).on_hover_text("Space").clicked() {
+            actions.push(Action::Pause);
+        }
+        if ui.add_sized([78.0, 26.0], egui::Button::new("Reset")).on_hover_text("R").clicked() {
+            actions.push(Action::Reset);
+        }
+        if ui.add_sized([78.0, 26.0], egui::Button::new("Step")).on_hover_text("One tick: the key .").clicked() {
+            actions.push(Action::Step);
+        }
+    });
+    labelled(ui, "played at", |ui| {
+        let mut key = |ui: &mut Ui, text: &str, hint: &str, action: Action| {
+            if ui.add_sized([24.0, 22.0], egui::Button::new(text)).on_hover_text(hint).clicked() {
+                actions.push(action);
+            }
+        };
+        key(ui, "-", "Slower: the key [. The outcome stays the same", Action::Slower);
+        ui.add_sized([44.0, 22.0], egui::Label::new(RichText::new(speed(desk.settings.speed)).monospace()));
+        key(ui, "+", "Faster: the key ]. The outcome stays the same", Action::Faster);
+    });
+}
+
+/// A playing speed.
+pub(crate) fn speed(speed: f64) -> String {
+    if speed < 0.995 { format!("{speed:.2}x") } else { format!("{speed:.0}x") }
+}
+
+/// Small print in a space of two lines, whole on hover.
+fn two_lines(ui: &mut Ui, text: &str) {
+    let mut job = egui::text::LayoutJob::simple(
+        text.to_owned(),
+        egui::FontId::proportional(theme::SMALL),
+        theme::FAINT,
+        ui.available_width(),
+    );
+    job.wrap.max_rows = 2;
+    ui.label(job).on_hover_text(text);
+}
+
+/// Where the time of an inference comes from.
+fn latency(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
+    let now = &desk.settings.latency;
+    let ms = desk.latency_ms().unwrap_or(100.0);
+    let device = || desk.profiles.first().map_or_else(String::new, |choice| choice.id.clone());
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 2.0;
+        ui.spacing_mut().button_padding.x = 2.0;
+        let width = (ui.available_width() - 6.0) / 4.0;
+        for (word, picked, hint, latency) in [
+            (
+                "measured",
+                *now == Latency::Measured,
+                "The network runs here and is timed, inference by inference",
+                Latency::Measured,
+            ),
+            (
+                "fixed",
+                matches!(now, Latency::Fixed(_) | Latency::Zero),
+                "Every command comes exactly so late; no frame waits or is dropped",
+                Latency::Fixed(ms),
+            ),
+            (
+                "service",
+                matches!(now, Latency::Service(_)),
+                "Every inference takes so long, and the device is busy meanwhile: frames wait or are dropped",
+                Latency::Service(ms),
+            ),
+            (
+                "profile",
+                matches!(now, Latency::Profile(_)),
+                "Modelled: times drawn from the published numbers of a device that is not here",
+                Latency::Profile(device()),
+            ),
+        ] {
+            let button = egui::Button::selectable(picked, RichText::new(word).size(12.5)).min_size(egui::vec2(width, 24.0));
+            let absent = desk.profiles.is_empty() && word == "profile";
+            if ui.add_enabled(!absent, button).on_hover_text(hint).clicked() && !picked {
+                actions.push(Action::Latency(latency));
+            }
+        }
+    });
+    match now {
+        Latency::Zero | Latency::Fixed(_) | Latency::Service(_) => slider(ui, desk, ms, actions),
+        Latency::Profile(name) => profile(ui, &desk.profiles, name, actions),
+        Latency::Measured => {
+            ui.label(theme::small("The network's own time on this machine. L and K set a fixed one instead."));
+        }
+        Latency::Replay(path) => {
+            ui.label(theme::small(format!("recorded: {}", path.display())));
+        }
+    }
+    ui.horizontal(|ui| {
+        let mut on = desk.settings.deadline_ms.is_some();
+        let mut ms = desk.settings.deadline_ms.unwrap_or(200.0);
+        let hint = "An inference that takes longer is lost, and the command before it goes on to hold";
+        let toggled = ui.checkbox(&mut on, "deadline").on_hover_text(hint).changed();
+        let field = DragValue::new(&mut ms).range(1.0..=2000.0).speed(1.0).suffix(" ms").max_decimals(0);
+        if ui.add_enabled(on, field).changed() || toggled {
+            actions.push(Action::Deadline(on.then_some(ms)));
+        }
+    });
+}
+
+/// The slider of the lesson.
+fn slider(ui: &mut Ui, desk: &Desk, ms: f64, actions: &mut Vec<Action>) {
+    let mut wanted = ms;
+    ui.scope(|ui| {
+        ui.spacing_mut().slider_width = ui.available_width() - 80.0;
+        ui.spacing_mut().interact_size.y = 26.0;
+        let slider = Slider::new(&mut wanted, 0.0..=LATENCY_MAX).suffix(" ms").fixed_decimals(0).step_by(1.0);
+        ui.add(slider.clamping(egui::SliderClamping::Edits)).on_hover_text("L and K: 10 ms more, 10 ms less");
+    });
+    if wanted != ms {
+        let service = matches!(desk.settings.latency, Latency::Service(_));
+        actions.push(Action::Latency(if service { Latency::Service(wanted) } else { Latency::Fixed(wanted) }));
+    }
+}
+
+fn profile(ui: &mut Ui, profiles: &[Choice], name: &str, actions: &mut Vec<Action>) {
+    let hint = profiles.iter().find(|choice| choice.id == name).map_or("", |choice| choice.description.as_str());
+    if let Some(id) = pick(ui, "profile", profiles, name) {
+        actions.push(Action::Latency(Latency::Profile(id)));
+    }
+    ui.label(theme::small(format!("modelled. {hint}")));
+}
+
+/// A list to choose from; gives what was picked.
+fn pick(ui: &mut Ui, salt: &str, choices: &[Choice], now: &str) -> Option<String> {
+    let title = choices.iter().find(|choice| choice.id == now).map_or(now, |choice| choice.title.as_str());
+    let mut picked = None;
+    ComboBox::from_id_salt(salt).width(ui.available_width()).truncate().selected_text(title).show_ui(ui, |ui| {
+        for choice in choices {
+            let row = ui.selectable_label(choice.id == now, &choice.title).on_hover_text(&choice.description);
+            if row.clicked() && choice.id != now {
+                picked = Some(choice.id.clone());
+            }
+        }
+    });
+    picked
+}
+
+/// The width of the words before a control.
+const WORD: f32 = 62.0;
+
+fn labelled<R>(ui: &mut Ui, word: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
+    ui.horizontal(|ui| {
+        let left = Layout::left_to_right(Align::Center);
+        ui.allocate_ui_with_layout(egui::vec2(WORD, 22.0), left, |ui| {
+            ui.set_min_width(WORD);
+            ui.label(word);
+        });
+        add(ui)
+    })
+    .inner
+}
+
+/// Speed, and what is done about latency.
+fn driving(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
+    let top = snapshot.scene.as_ref().map_or(2.0, |scene| match &scene.world.robot {
+        plant::Robot::Rover(rover) => rover.max_speed,
+        plant::Robot::Balancer(balancer) => balancer.max_speed,
+    });
+    labelled(ui, "cruise", |ui| {
+        let now = desk.settings.cruise.unwrap_or(top);
+        let mut wanted = now;
+        ui.spacing_mut().slider_width = ui.available_width() - 80.0;
+        let slider = Slider::new(&mut wanted, 0.2..=top).suffix(" m/s").fixed_decimals(1).step_by(0.1);
+        ui.add(slider).on_hover_text("The speed wanted on a free course");
+        if wanted != now {
+            actions.push(Action::Cruise(wanted));
+        }
+    });
+    labelled(ui, "if late", |ui| {
+        let now = desk.settings.compensation;
+        ComboBox::from_id_salt("compensation").width(ui.available_width()).selected_text(now.to_string()).show_ui(ui, |ui| {
+            for (compensation, hint) in [
+                (Compensation::Hold, "Nothing is done: the last command holds"),
+                (Compensation::Watchdog { stale_ms: 150.0 }, "Stop while the command in force is older than that"),
+                (Compensation::Predict, "The robot's own motion over the latency is predicted"),
+                (Compensation::Governor, "Drive no faster than the latency allows"),
+            ] {
+                let row = ui.selectable_label(compensation == now, compensation.to_string()).on_hover_text(hint);
+                if row.clicked() && compensation != now {
+                    actions.push(Action::Compensation(compensation));
+                }
+            }
+        });
+    });
+}
+
+/// Model, runtime, schedule.
+fn network(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
+    labelled(ui, "model", |ui| {
+        if let Some(model) = pick(ui, "model", &desk.models, desk.settings.model.as_deref().unwrap_or("the scenario's")) {
+            actions.push(Action::Model(model));
+        }
+    });
+    labelled(ui, "runtime", |ui| {
+        if let Some(runtime) = pick(ui, "runtime", &desk.runtimes, &desk.settings.runtime) {
+            actions.push(Action::Runtime(runtime));
+        }
+    });
+    labelled(ui, "schedule", |ui| {
+        let now = desk.settings.schedule;
+        ComboBox::from_id_salt("schedule").width(ui.available_width()).selected_text(now.to_string()).show_ui(ui, |ui| {
+            let batch = Schedule::Batch { n: 4, timeout: timing::Span::from_ms(50.0) };
+            for (schedule, hint) in [
+                (Schedule::Newest, "One frame waits; a newer one replaces it"),
+                (Schedule::Skip, "A frame that finds the device busy is dropped"),
+                (Schedule::Fifo { depth: 1 }, "One frame waits its turn"),
+                (Schedule::Fifo { depth: 4 }, "Four frames wait their turn"),
+                (batch, "Four frames at once"),
+                (Schedule::Pipeline, "Three stations, no buffers"),
+            ] {
+                let row = ui.selectable_label(schedule == now, schedule.to_string()).on_hover_text(hint);
+                if row.clicked() && schedule != now {
+                    actions.push(Action::Schedule(schedule));
+                }
+            }
+        });
+    });
+    for line in [&snapshot.runtime_line, &snapshot.model_line] {
+        if !line.is_empty() {
+            two_lines(ui, line);
+        }
+    }
+}

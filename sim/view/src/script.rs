@@ -1,0 +1,122 @@
+//! The window without a person: a list of steps, one a line, so that a test can drive it and look at it.
+//!
+//! ```text
+//! until 1.2          # play to 1.2 s of the run, exactly, and stop there
+//! key L              # press a key, by its cap
+//! latency fixed:200  # or: cruise, compensation, speed, scenario, deadline, seed, model, runtime, schedule
+//! frames 3           # let the window draw so many frames
+//! shot driving       # a picture, driving.png
+//! until end          # play to the end of the run
+//! quit
+//! ```
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use timing::{SimTime, Span};
+
+use crate::{Action, keys};
+
+/// What to do, in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Script {
+    /// The steps.
+    pub cues: Vec<Cue>,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cue {
+    /// Plays to this instant of the run, or to its end if that comes first.
+    Until(SimTime),
+    /// Draws so many frames.
+    Frames(u32),
+    /// Presses a key.
+    Key(bevy::input::keyboard::KeyCode),
+    /// Does this.
+    Act(Action),
+    /// Picks a scenario by its id.
+    Scenario(String),
+    /// Simulated seconds a second.
+    Speed(f64),
+    /// A picture under this name.
+    Shot(String),
+    /// Closes the window.
+    Quit,
+}
+
+impl Script {
+    /// Reads a script file.
+    pub fn load(path: &std::path::Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
+        Self::parse(&text).map_err(|why| format!("{}: {why}", path.display()))
+    }
+
+    /// Reads the text form. An error names the line.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut cues = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            let line = line.split('#').next().unwrap_or_default().trim();
+            if !line.is_empty() {
+                cues.push(cue(line).map_err(|why| format!("script line {}: {why}", index + 1))?);
+            }
+        }
+        Ok(Self { cues })
+    }
+}
+
+fn cue(line: &str) -> Result<Cue, String> {
+    let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    let rest = rest.trim();
+    Ok(match word {
+        "until" if rest == "end" => Cue::Until(SimTime::NEVER),
+        "until" => Cue::Until(SimTime::ZERO + Span::from_secs(value(rest)?)),
+        "frames" => Cue::Frames(value(rest)?),
+        "key" => Cue::Key(keys::code(rest).ok_or_else(|| format!("no key `{rest}`"))?),
+        "scenario" => Cue::Scenario(rest.to_owned()),
+        "speed" => Cue::Speed(value(rest)?),
+        "latency" => Cue::Act(Action::Latency(value(rest)?)),
+        "cruise" => Cue::Act(Action::Cruise(value(rest)?)),
+        "compensation" => Cue::Act(Action::Compensation(value(rest)?)),
+        "deadline" if rest == "none" => Cue::Act(Action::Deadline(None)),
+        "deadline" => Cue::Act(Action::Deadline(Some(value(rest)?))),
+        "seed" => Cue::Act(Action::Seed(value(rest)?)),
+        "model" => Cue::Act(Action::Model(rest.to_owned())),
+        "runtime" => Cue::Act(Action::Runtime(rest.to_owned())),
+        "schedule" => Cue::Act(Action::Schedule(value(rest)?)),
+        "shot" if !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) => {
+            Cue::Shot(rest.to_owned())
+        }
+        "quit" => Cue::Quit,
+        _ => return Err(format!("cannot read `{line}`")),
+    })
+}
+
+fn value<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|why: T::Err| format!("`{text}`: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use scenario::Latency;
+
+    use super::*;
+
+    #[test]
+    fn reads_every_kind_of_step() {
+        let text = "until 1.5 # then\n\nkey l\nlatency fixed:200\nframes 3\nshot a-b\nuntil end\nquit";
+        let cues = Script::parse(text).unwrap().cues;
+        assert_eq!(cues.len(), 7);
+        assert_eq!(cues[0], Cue::Until(SimTime(1_500_000_000)));
+        assert_eq!(cues[1], Cue::Key(bevy::input::keyboard::KeyCode::KeyL));
+        assert_eq!(cues[2], Cue::Act(Action::Latency(Latency::Fixed(200.0))));
+        assert_eq!(cues[5], Cue::Until(SimTime::NEVER));
+    }
+
+    #[test]
+    fn a_mistake_names_its_line() {
+        for (text, place) in [("quit\nkey Q", "line 2"), ("shot ../x", "line 1"), ("latency fixd:1", "line 1"), ("hop", "line 1")] {
+            assert!(Script::parse(text).unwrap_err().contains(place), "{text}");
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! The thread named `simulation`: owns the episode and its driver, paces them by the wall clock, takes orders over a bounded
+//! channel and leaves the newest snapshot where the window finds it. Neither ever waits for the other.
+#![allow(clippy::disallowed_methods, reason = "playing at a speed is wall time by nature; it decides nothing in the run")]
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use episode::{Change, Driver, Episode, Pumped};
+use scenario::{Compensation, Latency};
+use timing::{SimTime, Source, Span, Trace};
+
+use crate::history::History;
+use crate::snapshot::{Phase, Playback, Snapshot};
+use crate::{Launched, Launcher, Settings, gather};
+
+/// What the window asks of the simulation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Order {
+    /// Set this run up and start it.
+    Launch(Settings),
+    /// Set a scenario up with its own settings and start it.
+    Open(String),
+    /// Stop or let go.
+    Pause(bool),
+    /// One tick, while paused.
+    Step,
+    /// Simulated seconds a second.
+    Speed(f64),
+    /// A change of the run that goes on; recorded with its time.
+    Change(Knob),
+    /// Time goes no further than this; for scripts.
+    Hold(Option<SimTime>),
+    /// The window closes.
+    Quit,
+}
+
+/// What can be changed while a run goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Knob {
+    /// Where the latency comes from.
+    Latency(Latency),
+    /// The speed wanted on a free course, m/s.
+    Cruise(f64),
+    /// What is done about latency.
+    Compensation(Compensation),
+    /// The deadline, milliseconds.
+    Deadline(Option<f64>),
+    /// The times measured when the network was alone.
+    Calibration,
+}
+
+/// The window's end of the line.
+pub(crate) struct SimThread {
+    orders: Sender<Order>,
+    slot: Arc<Mutex<Arc<Snapshot>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl SimThread {
+    /// Starts the thread and, on it, the first run. `hold`: time stands at zero until it is let go.
+    pub fn start(launcher: Box<dyn Launcher>, settings: Settings, hold: bool) -> std::io::Result<Self> {
+        let (orders, receiver) = bounded(64);
+        let slot = Arc::new(Mutex::new(Arc::new(Snapshot::empty(settings.clone()))));
+        let player = Player {
+            launcher,
+            orders: receiver,
+            slot: slot.clone(),
+            shown: Snapshot::empty(settings.clone()),
+            stage: None,
+            paused: None,
+            speed: settings.speed,
+            hold: hold.then_some(SimTime::ZERO),
+            published: Instant::now(),
+        };
+        let thread = std::thread::Builder::new().name("simulation".into()).spawn(move || player.run(settings))?;
+        Ok(Self { orders, slot, thread: Some(thread) })
+    }
+
+    /// The newest snapshot. The lock is held for the copy of a pointer.
+    pub fn newest(&self) -> Arc<Snapshot> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Passes an order on; gives it back when the simulation is behind with the ones before.
+    pub fn order(&self, order: Order) -> Result<(), Order> {
+        match self.orders.try_send(order) {
+            Err(TrySendError::Full(order)) => Err(order),
+            // A dead thread has said why in its last snapshot.
+            Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
+        }
+    }
+}
+
+impl Drop for SimThread {
+    fn drop(&mut self) {
+        // Blocks only while the thread works its orders off; a network that loads is not waited for.
+        if self.orders.send_timeout(Order::Quit, Duration::from_millis(500)).is_ok()
+            && let Some(thread) = self.thread.take()
+        {
+            let give_up = Instant::now() + Duration::from_secs(2);
+            while !thread.is_finished() && Instant::now() < give_up {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            if thread.is_finished() {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+/// A run, and where simulated and wall time were tied together.
+struct Stage {
+    episode: Episode,
+    driver: Driver,
+    history: History,
+    calibration: Option<Arc<Trace>>,
+    tied: (SimTime, Instant),
+    /// For the speed obtained.
+    mark: (SimTime, Instant),
+    obtained: f64,
+}
+
+struct Player {
+    launcher: Box<dyn Launcher>,
+    orders: Receiver<Order>,
+    slot: Arc<Mutex<Arc<Snapshot>>>,
+    shown: Snapshot,
+    stage: Option<Stage>,
+    /// Where time stands while paused.
+    paused: Option<SimTime>,
+    speed: f64,
+    hold: Option<SimTime>,
+    published: Instant,
+}
+
+/// How long the thread sleeps between two looks at the clock while a run goes on.
+const BEAT: Duration = Duration::from_millis(1);
+/// How often a snapshot is made.
+const PUBLISH: Duration = Duration::from_millis(7);
+/// Further behind than this, time is tied anew: the machine is too slow, and a jump would follow.
+const SLACK: Span = Span(100_000_000);
+
+impl Player {
+    fn run(mut self, first: Settings) {
+        self.launch(&first);
+        loop {
+            let live = self.shown.phase == Phase::Live;
+            match self.orders.recv_timeout(if live { BEAT } else { Duration::from_millis(20) }) {
+                Ok(Order::Quit) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(order) => self.take(order),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if live {
+                self.advance();
+            }
+        }
+    }
+
+    fn take(&mut self, order: Order) {
+        match order {
+            Order::Launch(settings) => self.launch(&settings),
+            Order::Open(scenario) => match self.launcher.settings(&scenario) {
+                Ok(settings) => self.launch(&Settings { speed: self.speed, ..settings }),
+                Err(why) => self.fail(why),
+            },
+            Order::Pause(pause) => {
+                self.paused = pause.then(|| self.now());
+                self.tie();
+            }
+            Order::Step => {
+                if let (Some(at), Some(stage)) = (&mut self.paused, &self.stage) {
+                    *at = stage.episode.plant().tick_end().max(*at);
+                }
+            }
+            Order::Speed(speed) => {
+                self.speed = speed;
+                self.shown.settings.speed = speed;
+                self.tie();
+            }
+            Order::Hold(at) => {
+                self.hold = at;
+                self.tie();
+            }
+            Order::Change(knob) => self.change(knob),
+            Order::Quit => {}
+        }
+        self.publish();
+    }
+
+    /// Sets a run up. The last one's worker goes on to serve it.
+    fn launch(&mut self, settings: &Settings) {
+        self.shown.phase = Phase::Loading(format!("loading {} ...", settings.scenario));
+        self.publish();
+        let reuse = self.stage.take().map(|stage| stage.driver.into_supply());
+        self.speed = settings.speed;
+        match self.launcher.launch(settings, reuse) {
+            Ok(launched) => self.begin(launched),
+            Err(why) => {
+                self.shown.settings = settings.clone();
+                self.fail(why);
+            }
+        }
+    }
+
+    fn begin(&mut self, launched: Launched) {
+        let Launched { mut episode, driver, settings, runtime_line, model_line, calibration } = launched;
+        episode.keep_log();
+        let now = Instant::now();
+        let stage = Stage {
+            history: History::new(calibration.as_deref()),
+            episode,
+            driver,
+            calibration,
+            tied: (SimTime::ZERO, now),
+            mark: (SimTime::ZERO, now),
+            obtained: 0.0,
+        };
+        self.stage = Some(stage);
+        self.paused = self.paused.map(|_| SimTime::ZERO);
+        self.hold = self.hold.map(|_| SimTime::ZERO);
+        self.shown = Snapshot {
+            run: self.shown.run + 1,
+            phase: Phase::Live,
+            settings: Settings { speed: self.speed, ..settings },
+            runtime_line,
+            model_line,
+            notice: String::new(),
+            scene: None,
+        };
+        self.publish();
+    }
+
+    fn fail(&mut self, why: String) {
+        self.shown.phase = Phase::Failed(why);
+        self.shown.run += 1;
+        self.shown.scene = None;
+        self.publish();
+    }
+
+    fn change(&mut self, knob: Knob) {
+        let Some(stage) = &mut self.stage else { return };
+        let change = match knob {
+            Knob::Latency(latency) => match self.launcher.source(&latency) {
+                Ok(source) => {
+                    self.shown.settings.latency = latency;
+                    Change::Source(source)
+                }
+                Err(why) => {
+                    self.shown.notice = why;
+                    return;
+                }
+            },
+            Knob::Cruise(cruise) => Change::Cruise(cruise),
+            Knob::Compensation(compensation) => Change::Compensation(compensation),
+            Knob::Deadline(ms) => Change::Deadline(ms.map(Span::from_ms)),
+            Knob::Calibration => match &stage.calibration {
+                Some(trace) => Change::Source(Source::Replay(trace.clone())),
+                None => {
+                    self.shown.notice = "there is no calibration of this network to go on with".into();
+                    return;
+                }
+            },
+        };
+        self.shown.notice.clear();
+        stage.episode.change(change);
+    }
+
+    /// The instant shown.
+    fn now(&self) -> SimTime {
+        self.shown.scene.as_ref().map_or(SimTime::ZERO, |scene| scene.now)
+    }
+
+    fn tie(&mut self) {
+        let now = self.now();
+        if let Some(stage) = &mut self.stage {
+            stage.tied = (now, Instant::now());
+            stage.mark = stage.tied;
+        }
+    }
+
+    /// Plays on.
+    fn advance(&mut self) {
+        let shown = self.now();
+        let Some(stage) = &mut self.stage else { return };
+        let (tied, since) = stage.tied;
+        let due = tied + Span::from_secs(since.elapsed().as_secs_f64() * self.speed);
+        let target = self.paused.unwrap_or(due).min(self.hold.unwrap_or(SimTime::NEVER));
+        let pumped = stage.driver.pump(&mut stage.episode, target, BEAT);
+        // What was shown does not come back, though the last event may lie before it.
+        let reached = if pumped == Pumped::Reached { target } else { stage.episode.now() }.max(shown);
+        if self.paused.is_none() && (due - reached > SLACK || due > target) {
+            stage.tied = (reached, Instant::now());
+        }
+        let over = pumped == Pumped::Over;
+        let entries = stage.episode.take_log();
+        for entry in &entries {
+            stage.history.take(entry);
+        }
+        self.launcher.record(&stage.episode, entries, over);
+        if over || self.published.elapsed() >= PUBLISH {
+            self.show(reached, pumped == Pumped::Reached && self.hold == Some(target));
+        }
+    }
+
+    fn show(&mut self, at: SimTime, held: bool) {
+        let Some(stage) = &mut self.stage else { return };
+        let (sim, wall) = (at - stage.mark.0, stage.mark.1.elapsed());
+        if wall > Duration::from_millis(400) {
+            stage.obtained = sim.secs() / wall.as_secs_f64();
+            stage.mark = (at, Instant::now());
+        }
+        let playback =
+            Playback { speed: self.speed, obtained: stage.obtained, paused: self.paused.is_some(), held };
+        self.shown.scene = Some(gather::scene(&stage.episode, &stage.history, at, playback));
+        if let Some(ending) = gather::ending(&stage.episode) {
+            self.shown.phase = Phase::Over(ending);
+        }
+        self.publish();
+    }
+
+    fn publish(&mut self) {
+        self.published = Instant::now();
+        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(self.shown.clone());
+    }
+}
+
+#[cfg(test)]
+#[path = "sim_thread_tests.rs"]
+mod tests;

@@ -1,0 +1,201 @@
+//! What the window draws: plain data, made by the simulation thread, never changed afterwards.
+
+use std::sync::Arc;
+
+use episode::Outcome;
+use plant::{Observation, Pose, RobotState, World};
+use timing::{Counts, Fate, SimTime, Span, Stage};
+
+use crate::Settings;
+
+/// Everything the window shows of one instant.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Counts the runs of this session; a new number means a new world.
+    pub run: u64,
+    /// What goes on.
+    pub phase: Phase,
+    /// What was really set up for this run; the controls follow it when a run begins.
+    pub settings: Settings,
+    /// What was asked for and obtained, in one line.
+    pub runtime_line: String,
+    /// The network, in one line.
+    pub model_line: String,
+    /// What went wrong with the last edit; empty if nothing did.
+    pub notice: String,
+    /// The run, if one has been launched.
+    pub scene: Option<Scene>,
+}
+
+/// What goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Phase {
+    /// A run is being set up: what for, in words.
+    Loading(String),
+    /// It runs, or is paused.
+    Live,
+    /// It has ended.
+    Over(Ending),
+    /// It could not be set up: why and what to do.
+    Failed(String),
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ending {
+    /// Goal, collision, ...
+    pub outcome: Outcome,
+    /// Why, in one sentence with numbers; only of collisions.
+    pub story: Option<String>,
+    /// Simulated seconds.
+    pub seconds: f64,
+    /// Smallest distance to anything, metres; `None` where there is nothing.
+    pub clearance: Option<f64>,
+    /// The highest peak of the age, milliseconds.
+    pub age_ms: f64,
+    /// Longest path driven on one frame, metres.
+    pub blind: f64,
+    /// The digest of the last tick.
+    pub digest: u64,
+}
+
+/// The run at an instant.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// What never changes during a run.
+    pub world: Arc<World>,
+    /// Now.
+    pub now: SimTime,
+    /// The robot now.
+    pub robot: RobotState,
+    /// The actors now, in the scenario's order.
+    pub actors: Vec<Pose>,
+    /// The newest observation: its scan is drawn as dots.
+    pub newest: Option<Arc<Observation>>,
+    /// What the network saw when it made the command in force.
+    pub behind: Option<Arc<Observation>>,
+    /// Age of the command in force.
+    pub age: Option<Span>,
+    /// Path driven since the frame behind the command in force was captured, metres.
+    pub blind: f64,
+    /// That path on the floor, from the capture to now.
+    pub blind_path: Vec<[f32; 2]>,
+    /// Where the command in force takes the robot.
+    pub committed: Vec<[f32; 2]>,
+    /// What the robot needs to stop from now, metres; zero for a balancer.
+    pub stopping: f64,
+    /// Distance to the nearest thing, metres; infinite where there is nothing.
+    pub clearance: f64,
+    /// How many frames ended how.
+    pub counts: Counts,
+    /// For the age strip.
+    pub ages: AgeStrip,
+    /// For the waterfall, oldest first.
+    pub lives: Vec<Life>,
+    /// How the run is played.
+    pub playback: Playback,
+    /// What the latency numbers are worth.
+    pub badge: Badge,
+}
+
+/// How the run is played.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Playback {
+    /// Simulated seconds a second, as asked for.
+    pub speed: f64,
+    /// Simulated seconds a second, as obtained lately.
+    pub obtained: f64,
+    /// Whether time stands still.
+    pub paused: bool,
+    /// Whether a script holds time at this very instant.
+    pub held: bool,
+}
+
+/// What the latency numbers are worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Badge {
+    /// Timed by a clock, in this run.
+    Measured,
+    /// Timed by a clock, but not as when the network was calibrated alone: the window takes its share.
+    Drifted,
+    /// From a recording.
+    Recorded,
+    /// From a device's published numbers.
+    Modelled,
+    /// Set by hand.
+    Set,
+}
+
+impl Badge {
+    /// The word.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::Drifted => "measured, disturbed",
+            Self::Recorded => "recorded",
+            Self::Modelled => "modelled",
+            Self::Set => "set by hand",
+        }
+    }
+
+    /// What it means.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::Measured => {
+                "Each inference is run and timed on this machine. A window is not a certified measurement: use \
+                 `deadtime measure` for one."
+            }
+            Self::Drifted => {
+                "Inferences take longer here than when the network was timed alone: the window takes its share of the \
+                 processor. Press T to go on with the times measured alone."
+            }
+            Self::Recorded => "Inference times come from a recording.",
+            Self::Modelled => "Inference times are drawn from a device's published numbers. That device is not here.",
+            Self::Set => "The latency is what you set.",
+        }
+    }
+}
+
+/// Age of the command in force over the last seconds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AgeStrip {
+    /// Corners of the saw: (seconds from now, so negative; milliseconds).
+    pub saw: Vec<[f64; 2]>,
+    /// Its peaks.
+    pub peaks: Vec<[f64; 2]>,
+    /// The age at each application, which is the latency of the frame applied.
+    pub latencies: Vec<[f64; 2]>,
+}
+
+impl AgeStrip {
+    /// Seconds shown.
+    pub const WINDOW: f64 = 3.0;
+}
+
+/// One frame in the waterfall.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Life {
+    /// Index of its capture.
+    pub id: u64,
+    /// `c`.
+    pub captured: SimTime,
+    /// Its stages, from and to.
+    pub bars: Vec<(Stage, SimTime, SimTime)>,
+    /// How it ended; `None` while it is on the way.
+    pub fate: Option<Fate>,
+}
+
+impl Snapshot {
+    /// Before anything has been launched.
+    pub fn empty(settings: Settings) -> Self {
+        Self {
+            run: 0,
+            phase: Phase::Loading("loading ...".into()),
+            settings,
+            runtime_line: String::new(),
+            model_line: String::new(),
+            notice: String::new(),
+            scene: None,
+        }
+    }
+}

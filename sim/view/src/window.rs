@@ -1,0 +1,117 @@
+//! How the window is divided, for any egui: the panels, the strip, and what floats above the scene.
+
+use bevy_egui::egui::{self, Align2, Frame, Id, LayerId, Margin, Order, Panel, Rect, RichText, Ui, UiBuilder};
+
+use crate::card::Press;
+use crate::hud::Callout;
+use crate::snapshot::{Phase, Snapshot};
+use crate::{Action, Desk, card, hud, keys, panel, plots, theme};
+
+/// Width of the panel on the left, points.
+const PANEL: f32 = 276.0;
+
+/// What came of a frame of the panels.
+#[derive(Debug)]
+pub(crate) struct Drawn {
+    /// Where the scene shows, points.
+    pub scene: Rect,
+    /// What was done.
+    pub actions: Vec<Action>,
+    /// Back to the last settings that worked.
+    pub back: bool,
+}
+
+/// How much larger than designed everything is drawn, for a window of this size in logical pixels.
+pub(crate) fn zoom(width: f32, height: f32) -> f32 {
+    (width / 1280.0).min(height / 800.0).clamp(0.86, 1.6)
+}
+
+/// Draws everything but the scene.
+pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[Callout]) -> Drawn {
+    let mut actions = Vec::new();
+    let paper = Frame::NONE.fill(theme::PAPER).inner_margin(Margin::symmetric(10, 8));
+    Panel::left("controls").exact_size(PANEL).resizable(false).frame(paper).show(ui, |ui| {
+        panel::panel(ui, desk, snapshot, &mut actions);
+    });
+    let height = (ui.available_height() * 0.26).clamp(140.0, 230.0);
+    Panel::bottom("strip").exact_size(height).resizable(false).frame(paper).show(ui, |ui| strip(ui, snapshot));
+    let scene = ui.available_rect_before_wrap();
+    let ctx = ui.ctx().clone();
+    let painter = ctx.layer_painter(LayerId::new(Order::Background, Id::new("callouts"))).with_clip_rect(scene);
+    if let Some(of) = &snapshot.scene {
+        hud::callouts(&painter, callouts, scene.shrink(6.0));
+        let corner = scene.left_top() + egui::vec2(12.0, 12.0);
+        floating(&ctx, "legend", Align2::LEFT_TOP, corner, hud::legend);
+        let corner = scene.right_top() + egui::vec2(-12.0, 12.0);
+        floating(&ctx, "hud", Align2::RIGHT_TOP, corner, |ui| hud::hud(ui, of));
+    }
+    let mut back = false;
+    if let Phase::Loading(what) = &snapshot.phase {
+        floating(&ctx, "loading", Align2::CENTER_CENTER, scene.center(), |ui| {
+            ui.horizontal(|ui| {
+                ui.spinner();
+                ui.label(RichText::new(what).heading());
+            });
+        });
+    }
+    if let Some(card) = card::card(&snapshot.phase, desk).filter(|_| !desk.card_closed) {
+        // Below the robot, which is in the middle.
+        let bottom = scene.center_bottom() - egui::vec2(0.0, 16.0);
+        let pressed = floating(&ctx, "card", Align2::CENTER_BOTTOM, bottom, |ui| card::draw(ui, &card));
+        match pressed {
+            Some(Press::Act(of)) => actions.extend(of),
+            Some(Press::Back) => back = true,
+            None => {}
+        }
+    }
+    if desk.help {
+        floating(&ctx, "help", Align2::CENTER_CENTER, scene.center(), |ui| help(ui, desk));
+    }
+    if !desk.toast.is_empty() {
+        let bottom = scene.left_bottom() + egui::vec2(12.0, -12.0);
+        floating(&ctx, "toast", Align2::LEFT_BOTTOM, bottom, |ui| ui.label(&desk.toast));
+    }
+    Drawn { scene, actions, back }
+}
+
+fn floating<R>(
+    ctx: &egui::Context,
+    id: &str,
+    pivot: Align2,
+    at: egui::Pos2,
+    add: impl FnOnce(&mut Ui) -> R,
+) -> R {
+    let area = egui::Area::new(Id::new(id)).order(Order::Middle).fixed_pos(at).pivot(pivot).constrain(false);
+    area.show(ctx, |ui| theme::floating().show(ui, add).inner).inner
+}
+
+/// The age on the left, the waterfall on the right.
+fn strip(ui: &mut Ui, snapshot: &Snapshot) {
+    let Some(scene) = &snapshot.scene else { return };
+    let whole = ui.available_rect_before_wrap();
+    let middle = whole.left() + whole.width() * 0.42;
+    let left = Rect::from_min_max(whole.min, egui::pos2(middle - 9.0, whole.bottom()));
+    let right = Rect::from_min_max(egui::pos2(middle + 9.0, whole.top()), whole.max);
+    ui.scope_builder(UiBuilder::new().max_rect(left), |ui| plots::age_strip(ui, &scene.ages));
+    ui.scope_builder(UiBuilder::new().max_rect(right), |ui| plots::waterfall(ui, &scene.lives, scene.now));
+    ui.allocate_rect(whole, egui::Sense::hover());
+}
+
+/// The list of keys.
+fn help(ui: &mut Ui, desk: &Desk) {
+    ui.label(RichText::new("Keys").heading());
+    egui::Grid::new("keys").num_columns(2).spacing([18.0, 4.0]).show(ui, |ui| {
+        let digits = desk.scenarios.len().min(9);
+        let digits = (digits > 0).then(|| (format!("1 .. {digits}"), "scenario"));
+        let rows = keys::KEYS.iter().filter(|key| !key.help.is_empty()).map(|key| (key.cap.to_owned(), key.help));
+        for (cap, help) in rows.chain(digits).chain([("drag, wheel".into(), "turn, bring nearer")]) {
+            ui.label(RichText::new(cap).monospace().strong());
+            ui.label(help);
+            ui.end_row();
+        }
+    });
+}
+
+#[cfg(test)]
+#[path = "window_tests.rs"]
+mod tests;

@@ -1,0 +1,184 @@
+use std::sync::Arc;
+
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT, Queryable};
+use plant::{Goal, Lidar, Obstacle, Outline, Pose, Robot, RobotState, World};
+use scenario::Latency;
+use timing::{Counts, Fate, Rate, SimTime, Span, Stage};
+
+use super::*;
+use crate::desk::tests::settings;
+use crate::snapshot::{AgeStrip, Badge, Ending, Life, Playback, Scene};
+use crate::{Choice, Settings};
+
+struct State {
+    desk: Desk,
+    snapshot: Snapshot,
+    actions: Vec<Action>,
+    dressed: bool,
+}
+
+fn choices(names: &[&str]) -> Vec<Choice> {
+    let long = "A description that is long enough to need more than one line in a panel as narrow as this one, and a third";
+    names.iter().map(|name| Choice { id: (*name).into(), title: (*name).into(), description: long.into() }).collect()
+}
+
+fn scene() -> Scene {
+    let pose = Pose { x: 7.0, y: 0.4, yaw: 0.3 };
+    let world = World {
+        tick: Rate::from_hz(240.0).unwrap(),
+        robot: Robot::Rover(plant::rover_default()),
+        start: Pose::default(),
+        start_speed: 2.0,
+        goal: Some(Goal { x: 12.0, y: 0.0, radius: 0.5 }),
+        obstacles: vec![Obstacle { name: "van".into(), outline: Outline::Cylinder { radius: 0.4 }, height: 1.0, pose }],
+        actors: vec![],
+        lidar: Lidar { beams: 360, max_range: 10.0, height: 0.2, noise: 0.0 },
+        camera: None,
+        seed: 1,
+    };
+    let life = |id: u64| {
+        let captured = SimTime(id as i64 * 25_000_000);
+        let bars = vec![(Stage::Compute, captured, captured + Span::from_ms(120.0))];
+        Life { id, captured, bars, fate: Some(if id % 3 == 0 { Fate::Applied } else { Fate::Dropped }) }
+    };
+    Scene {
+        world: Arc::new(world),
+        now: SimTime(4_840_000_000),
+        robot: RobotState { pose, linear: 1.98, ..RobotState::default() },
+        actors: vec![],
+        newest: None,
+        behind: None,
+        age: Some(Span::from_ms(212.0)),
+        blind: 0.42,
+        blind_path: vec![[6.6, 0.4], [7.0, 0.4]],
+        committed: vec![],
+        stopping: 0.98,
+        clearance: 1.03,
+        counts: Counts { captured: 194, applied: 50, dropped: 141, in_flight: 3, ..Counts::default() },
+        ages: AgeStrip { saw: vec![[-1.0, 100.0], [0.0, 212.0]], peaks: vec![[-0.5, 160.0]], latencies: vec![] },
+        lives: (0..30).map(life).collect(),
+        playback: Playback { speed: 1.0, obtained: 0.5, paused: false, held: false },
+        badge: Badge::Drifted,
+    }
+}
+
+fn harness(size: [f32; 2], settings: Settings, phase: Phase) -> Harness<'static, State> {
+    let scenarios = choices(&["lesson", "braking", "a scenario with a name that is far too long for the list"]);
+    let devices = choices(&["jetson-orin-nano", "coral-usb-vgg16"]);
+    let desk = Desk::new(settings.clone(), [scenarios, choices(&["pilot"]), choices(&["auto", "rten"]), devices]);
+    let snapshot = Snapshot {
+        run: 1,
+        phase,
+        runtime_line: "auto -> onnxruntime 1.32.0 (tensorrt: no NVIDIA driver; cuda: no NVIDIA driver)".into(),
+        model_line: "pilot, 41 kB".into(),
+        scene: Some(scene()),
+        ..Snapshot::empty(settings)
+    };
+    let zoom = zoom(size[0], size[1]);
+    let mut harness = Harness::builder().with_size([size[0] / zoom, size[1] / zoom]).with_pixels_per_point(zoom).build_ui_state(
+        |ui, state: &mut State| {
+            // Fonts are there from the frame after.
+            if !std::mem::replace(&mut state.dressed, true) {
+                theme::dress(ui.ctx());
+                return;
+            }
+            let drawn = window(ui, &state.desk, &state.snapshot, &[]);
+            state.actions.extend(drawn.actions);
+        },
+        State { desk, snapshot, actions: vec![], dressed: false },
+    );
+    harness.run_steps(3);
+    harness
+}
+
+fn crash() -> Phase {
+    Phase::Over(Ending {
+        outcome: episode::Outcome::Collision,
+        story: Some("Hit the pedestrian at 1.89 m/s, 4.83 s into the run; 204 ms old, 0.41 m driven blind.".into()),
+        seconds: 4.83,
+        clearance: Some(0.0),
+        age_ms: 225.0,
+        blind: 0.45,
+        digest: 1,
+    })
+}
+
+#[test]
+fn the_slider_says_what_it_was_dragged_to() {
+    let mut harness = harness([1280.0, 800.0], settings(), Phase::Live);
+    let rect = {
+        let root = harness.root();
+        let slider = root.children_recursive().find(|node| node.accesskit_node().numeric_value() == Some(100.0)).unwrap();
+        slider.rect()
+    };
+    harness.drag_at(rect.left_center() + egui::vec2(rect.width() * 0.4 * 0.6, 0.0));
+    harness.step();
+    harness.hover_at(rect.left_center() + egui::vec2(rect.width() * 0.5, 0.0));
+    harness.step();
+    let Some(Action::Latency(Latency::Fixed(ms))) = harness.state().actions.last() else {
+        panic!("{:?}", harness.state().actions)
+    };
+    assert!((150.0..450.0).contains(ms), "{ms}");
+}
+
+#[test]
+fn the_kind_of_latency_is_one_click() {
+    let mut harness = harness([1280.0, 800.0], settings(), Phase::Live);
+    harness.get_by_label("service").click();
+    harness.run_steps(2);
+    harness.get_by_label("profile").click();
+    harness.run_steps(2);
+    harness.get_by_label("fixed").click();
+    harness.run_steps(2);
+    let profile = Latency::Profile("jetson-orin-nano".into());
+    let expected = [Action::Latency(Latency::Service(100.0)), Action::Latency(profile)];
+    assert_eq!(harness.state().actions, expected, "and what is picked already is not picked again");
+}
+
+#[test]
+fn the_crash_card_says_why_and_what_next() {
+    let mut harness = harness([1024.0, 640.0], settings(), crash());
+    harness.get_by_label_contains("Hit the pedestrian at 1.89 m/s");
+    harness.get_by_label("Lower the latency from 100 to 0 ms and press R.");
+    harness.get_by_label("Try 0 ms").click();
+    harness.run_steps(2);
+    assert_eq!(harness.state().actions, [Action::Latency(Latency::Fixed(0.0)), Action::Reset]);
+}
+
+#[test]
+fn a_run_that_cannot_start_says_so() {
+    let harness = harness([1024.0, 640.0], settings(), Phase::Failed("found no model `x`; expected pilot".into()));
+    harness.get_by_label("found no model `x`; expected pilot");
+}
+
+#[test]
+fn nothing_overflows() {
+    let measured = Settings { latency: Latency::Profile("jetson-orin-nano".into()), ..settings() };
+    for size in [[1280.0, 800.0], [1024.0, 640.0], [1920.0, 1080.0], [880.0, 560.0]] {
+        for (settings, phase) in [(settings(), Phase::Live), (measured.clone(), crash())] {
+            let harness = harness(size, settings, phase);
+            let zoom = zoom(size[0], size[1]);
+            let whole = Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(size[0] / zoom, size[1] / zoom)).expand(0.5);
+            for node in harness.root().children_recursive() {
+                let rect = node.rect();
+                let named = node.accesskit_node().label().or(node.accesskit_node().value());
+                assert!(whole.contains_rect(rect), "{named:?} at {rect:?} leaves {size:?}");
+                // What begins in the panel ends in the panel.
+                let leaf = node.children().next().is_none();
+                if leaf && rect.left() < PANEL - 10.0 && rect.width() > 0.0 && rect.width() < whole.width() * 0.8 {
+                    assert!(rect.right() <= PANEL, "{named:?} at {rect:?} leaves the panel at {size:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_legend_of_the_waterfall_and_the_numbers_are_there() {
+    let harness = harness([1280.0, 800.0], settings(), Phase::Live);
+    for text in ["212 ms", "0.42 m", "0.98 m", "1.98 m/s", "4.84 s", "0.50x of 1x", "194", "141"] {
+        assert!(harness.query_all_by_label(text).next().is_some(), "{text}");
+    }
+    harness.get_by_label_contains("measured, disturbed");
+}

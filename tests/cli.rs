@@ -1,0 +1,81 @@
+//! The command line: what it prints, how it ends, what it says of mistakes.
+
+use crate::support::{deadtime, folder, json, text};
+
+fn stderr(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn run_prints_the_promised_object() {
+    let output = deadtime(&["run", "braking", "--latency", "fixed:200", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let report = json(&output);
+    for key in [
+        "scenario", "seed", "outcome", "collisions", "sim_seconds", "wall_seconds", "realtime_factor", "runtime", "model",
+        "inferences", "dropped", "superseded", "lost", "latency_ms", "age_ms", "blind_m_max", "min_clearance_m",
+        "overhead_us", "digest", "trusted",
+    ] {
+        assert!(report.get(key).is_some(), "`{key}` is missing");
+    }
+    assert_eq!(report["outcome"], "collision");
+    for key in ["p50", "p90", "p99", "max"] {
+        assert_eq!(report["latency_ms"][key], 200.0);
+    }
+}
+
+#[test]
+fn an_expectation_that_fails_is_exit_1_and_a_flag_switches_them_off() {
+    let (_keep, dir) = folder();
+    let path = dir.join("wish.toml");
+    let braking = std::fs::read_to_string(crate::support::root().join("scenarios/braking.toml")).expect("braking");
+    std::fs::write(&path, braking.replace("fixed:100", "fixed:200")).expect("written");
+    assert_eq!(deadtime(&["run", text(&path)]).status.code(), Some(1));
+    assert_eq!(deadtime(&["run", text(&path), "--latency", "fixed:200"]).status.code(), Some(0));
+    let junit = dir.join("out.xml");
+    let test = deadtime(&["test", text(&dir), "--junit", text(&junit)]);
+    assert_eq!(test.status.code(), Some(1), "{}", stderr(&test));
+    let xml = std::fs::read_to_string(&junit).expect("JUnit XML");
+    assert!(xml.contains("failures=\"1\"") && xml.contains("wish.toml"), "{xml}");
+}
+
+#[test]
+fn mistakes_are_exit_2_with_a_remedy() {
+    for (args, expected) in [
+        (vec!["run", "no-such-scenario"], "no-such-scenario"),
+        (vec!["run", "braking", "--latency", "fixd:100"], "fixed"),
+        (vec!["run", "braking", "--latency", "measured"], "runs no network"),
+        (vec!["run", "braking", "--schedule", "oldest"], "newest"),
+        (vec!["run", "lesson", "--model", "no-such-model"], "no-such-model"),
+        (vec!["run", "lesson", "--latency", "profile:agx-orin-maxm-resnet50"], "agx-orin-maxn-resnet50"),
+        (vec!["run", "lesson", "--runtime", "tensorflow"], "rten"),
+        (vec!["replay", "no-such.mcap"], "no-such.mcap"),
+        (vec!["frobnicate"], "frobnicate"),
+    ] {
+        let output = deadtime(&args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{args:?}: {}", stderr(&output));
+        assert!(!stderr(&output).contains("panicked"), "{args:?}");
+    }
+}
+
+#[test]
+fn nothing_selected_is_exit_4() {
+    let (_keep, dir) = folder();
+    assert_eq!(deadtime(&["test", text(&dir)]).status.code(), Some(4));
+}
+
+#[test]
+fn without_a_display_the_program_runs_headless_and_says_how_to_get_the_window() {
+    let output = deadtime(&[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("For the window"), "{}", stderr(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("lesson"));
+}
+
+#[test]
+fn the_shipped_schema_is_up_to_date() {
+    let shipped = std::fs::read_to_string(crate::support::root().join("scenarios/scenario.schema.json")).expect("schema");
+    let printed = String::from_utf8(deadtime(&["schema"]).stdout).expect("text");
+    assert_eq!(printed, shipped, "renew it: cargo run --release -- schema > scenarios/scenario.schema.json");
+}

@@ -18,7 +18,8 @@ pub enum Answer {
     Failed(Failure),
 }
 
-/// Where predictions come from.
+/// Where predictions come from. Few exist, so their size does not matter.
+#[allow(clippy::large_enum_variant)]
 pub enum Supply {
     /// The pilot asks nobody.
     Nobody,

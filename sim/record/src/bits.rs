@@ -32,7 +32,8 @@ macro_rules! serde_by_bits {
             pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<$type>, D::Error> {
                 let text = String::deserialize(deserializer)?;
                 let words = super::read(&text, $width);
-                let words = words.ok_or_else(|| D::Error::custom(concat!("expected ", $width, " hexadecimal digits a number")))?;
+                let words = words
+                    .ok_or_else(|| D::Error::custom(concat!("expected ", $width, " hexadecimal digits a number")))?;
                 Ok(words.into_iter().map($value).collect())
             }
         }

@@ -10,8 +10,10 @@ use mcap::write::NoSeek;
 use mcap::{McapError, WriteOptions};
 use timing::SimTime;
 
+use crate::edit::EditMessage;
+use crate::life::{FrameMessage, TickMessage};
+use crate::message::{FailureMessage, Message, PredictionMessage};
 use crate::Header;
-use crate::message::{EditMessage, FailureMessage, FrameMessage, Message, PredictionMessage, TickMessage};
 use crate::schema::schema;
 
 /// Robot and ghost.
@@ -70,7 +72,14 @@ impl<W: Write> Channels<W> {
         self.add(M::TOPIC, M::SCHEMA, "jsonschema", text.as_bytes(), "json")
     }
 
-    fn add(&mut self, topic: &'static str, name: &str, encoding: &str, schema: &[u8], messages: &str) -> io::Result<()> {
+    fn add(
+        &mut self,
+        topic: &'static str,
+        name: &str,
+        encoding: &str,
+        schema: &[u8],
+        messages: &str,
+    ) -> io::Result<()> {
         let schema = self.mcap.add_schema(name, encoding, schema).map_err(into_io)?;
         let id = self.mcap.add_channel(schema, topic, messages, &BTreeMap::new()).map_err(into_io)?;
         self.ids.insert(topic, id);

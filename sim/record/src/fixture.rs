@@ -1,5 +1,6 @@
 //! A run that never was, with everything in it that a log can hold.
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -49,21 +50,19 @@ pub(crate) fn header() -> Header {
 }
 
 /// Bits that JSON numbers would lose.
-pub(crate) const AWKWARD: [f32; 8] = [
-    f32::NAN,
-    -0.0,
-    f32::INFINITY,
-    f32::NEG_INFINITY,
-    f32::from_bits(0x7fc0_1234),
-    f32::from_bits(1),
-    0.1,
-    f32::MAX,
-];
+pub(crate) const AWKWARD: [f32; 8] =
+    [f32::NAN, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::from_bits(0x7fc0_1234), f32::from_bits(1), 0.1, f32::MAX];
 
 /// The service time of a frame.
 pub(crate) fn service(id: u64) -> ServiceTime {
-    let ns = |n: u64| Span((n * 1_234_567 % 9_000_001) as i64);
-    ServiceTime { pre: ns(id), host_to_device: ns(id + 1), compute: ns(id + 2), device_to_host: Span::ZERO, post: ns(id + 3) }
+    let ns = |n: i64| Span(n * 1_234_567 % 5_000_001);
+    ServiceTime {
+        pre: ns(id),
+        host_to_device: ns(id + 1),
+        compute: ns(id + 2),
+        device_to_host: Span::ZERO,
+        post: ns(id + 3),
+    }
 }
 
 /// Changes of every kind, as they come back from a log.
@@ -93,7 +92,7 @@ pub(crate) fn entries(seconds: f64) -> Vec<Entry> {
     let (ticks, captures) = (Rate::from_hz(240.0).unwrap(), Rate::from_hz(40.0).unwrap());
     let mut entries = Vec::new();
     let mut changes = edits().into_iter().peekable();
-    let mut frame = 0;
+    let (mut frame, mut ends) = (0, VecDeque::new());
     for n in 0.. {
         let at = ticks.event(n + 1);
         if at > end {
@@ -103,9 +102,10 @@ pub(crate) fn entries(seconds: f64) -> Vec<Entry> {
             entries.push(Entry::Edited(edit));
         }
         while captures.event(frame) < at {
-            one_frame(frame, captures.event(frame), &mut entries);
+            ends.push_back(one_frame(frame, captures.event(frame), &mut entries));
             frame += 1;
         }
+        entries.extend(ends.pop_front_if(|end| matches!(end, Entry::Ended { at: ended, .. } if *ended < at)));
         entries.push(tick(n, at));
     }
     entries.push(Entry::Stale { at: end, age: Span(150_000_000) });
@@ -115,7 +115,8 @@ pub(crate) fn entries(seconds: f64) -> Vec<Entry> {
     entries
 }
 
-fn one_frame(id: u64, captured: SimTime, entries: &mut Vec<Entry>) {
+/// Its end, which comes later.
+fn one_frame(id: u64, captured: SimTime, entries: &mut Vec<Entry>) -> Entry {
     entries.push(Entry::Observed(Arc::new(observation(id, captured))));
     let lost = id % 5 == 4;
     let finished = captured + service(id).total();
@@ -126,7 +127,7 @@ fn one_frame(id: u64, captured: SimTime, entries: &mut Vec<Entry>) {
         let output = AWKWARD.iter().copied().chain([id as f32]).collect();
         entries.push(Entry::Predicted(Prediction { id, service: service(id), output }));
     }
-    entries.push(Entry::Ended {
+    Entry::Ended {
         at: if lost { captured + Span(5_000_000) } else { applied },
         frame: Frame {
             id,
@@ -140,7 +141,7 @@ fn one_frame(id: u64, captured: SimTime, entries: &mut Vec<Entry>) {
         fate: if lost { Fate::Lost } else { Fate::Applied },
         command: Some(Command::Twist { linear: 2.0, angular: -0.1 }),
         safe: lost,
-    });
+    }
 }
 
 fn observation(frame: u64, at: SimTime) -> Observation {
@@ -171,7 +172,7 @@ fn tick(n: u64, at: SimTime) -> Entry {
         command: Command::Twist { linear: 2.0, angular: -0.1 },
         age: (n > 10).then_some(Span(73_456_789)),
         blind: 0.147,
-        clearance: if n % 2 == 0 { f64::INFINITY } else { 0.4 },
+        clearance: if n.is_multiple_of(2) { f64::INFINITY } else { 0.4 },
         digest: digest(n),
     })
 }

@@ -33,9 +33,11 @@
 
 mod bits;
 mod channel;
+mod edit;
 mod error;
 mod file;
 mod header;
+mod life;
 mod mcap_file;
 mod message;
 mod reader;

@@ -60,7 +60,11 @@ pub(crate) fn content(file: &[u8]) -> Option<Content<'_>> {
 }
 
 /// All records of a chunk. What comes before an impossible one stays.
-fn take_records<'a>(records: &'a [u8], channels: &mut BTreeMap<u16, &'a str>, messages: &mut Vec<Raw<'a>>) -> Option<()> {
+fn take_records<'a>(
+    records: &'a [u8],
+    channels: &mut BTreeMap<u16, &'a str>,
+    messages: &mut Vec<Raw<'a>>,
+) -> Option<()> {
     let mut records = Cursor(records);
     while !records.0.is_empty() {
         let (opcode, body) = records.record()?;
@@ -116,7 +120,9 @@ fn is_summary(section: &[u8]) -> bool {
             // The sum covers all before itself, it is the footer's last field, and only the magic follows.
             let summed = section.len() - rest.0.len() - size_of::<u32>();
             let saved = Cursor(&section[summed..]).u32();
-            return body.len() == 20 && rest.0 == MAGIC && saved.is_some_and(|saved| is_sum_of(saved, &section[..summed]));
+            return body.len() == 20
+                && rest.0 == MAGIC
+                && saved.is_some_and(|saved| is_sum_of(saved, &section[..summed]));
         }
     }
     false

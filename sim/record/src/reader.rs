@@ -9,7 +9,9 @@ use serde_json::Value;
 use timing::{SimTime, Span};
 
 use crate::mcap_file::{Raw, content};
-use crate::message::{Digests, EditMessage, FailureMessage, FrameMessage, Message, PredictionMessage, TickMessage};
+use crate::edit::EditMessage;
+use crate::life::{Digests, FrameMessage, TickMessage};
+use crate::message::{FailureMessage, Message, PredictionMessage};
 use crate::{FORMAT, Header, RecordError, file};
 
 /// What a log holds of a run.

@@ -5,8 +5,8 @@ use std::f64::consts::PI;
 use std::sync::Arc;
 
 use foxglove::messages::{
-    Color, CubePrimitive, CylinderPrimitive, FrameTransform, FrameTransforms, LaserScan, LinePrimitive, Log, Point3, Pose,
-    Quaternion, SceneEntity, SceneUpdate, Timestamp, Vector3, line_primitive, log,
+    Color, CubePrimitive, CylinderPrimitive, FrameTransform, FrameTransforms, LaserScan, LinePrimitive, Log, Point3,
+    Pose, Quaternion, SceneEntity, SceneUpdate, Timestamp, Vector3, line_primitive, log,
 };
 use plant::{Observation, Outline, Robot, RobotState, World};
 use timing::{Fate, SimTime};
@@ -167,7 +167,10 @@ pub(crate) fn event(at: SimTime, level: log::Level, message: String) -> Log {
 
 fn stamp(at: SimTime) -> Timestamp {
     let nanos = at.0.max(0);
-    Timestamp::new(u32::try_from(nanos / timing::NANOS_PER_SEC).unwrap_or(u32::MAX), (nanos % timing::NANOS_PER_SEC) as u32)
+    Timestamp::new(
+        u32::try_from(nanos / timing::NANOS_PER_SEC).unwrap_or(u32::MAX),
+        (nanos % timing::NANOS_PER_SEC) as u32,
+    )
 }
 
 /// Something that stays until the next of its name.

@@ -40,7 +40,8 @@ fn property(field: &Field) -> Value {
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Numbers => json!({ "type": "array", "items": { "type": "number" } }),
         Kind::Table(keys) => {
-            let keys: Map<String, Value> = keys.iter().map(|key| ((*key).to_owned(), json!({ "type": "number" }))).collect();
+            let keys: Map<String, Value> =
+                keys.iter().map(|key| ((*key).to_owned(), json!({ "type": "number" }))).collect();
             json!({ "type": "object", "properties": keys })
         }
     };

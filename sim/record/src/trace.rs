@@ -1,5 +1,6 @@
 //! Service times without a run: trace files, and logs taken as such.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use episode::Answer;
@@ -40,7 +41,7 @@ fn from_log(bytes: &[u8], path: &Path) -> Result<Trace, RecordError> {
     starts.sort_unstable();
     // Before the first start the device had been idle for ever.
     let mut freed: Option<SimTime> = None;
-    let mut idle = std::collections::BTreeMap::new();
+    let mut idle = BTreeMap::new();
     for (started, ended, id) in starts {
         idle.insert(id, freed.map_or(Span(i64::MAX), |freed| (started - freed).max(Span::ZERO)));
         freed = freed.max(Some(ended));
@@ -178,7 +179,8 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             trace(&path).unwrap_err().to_string().replace(&path.display().to_string(), "F")
         };
-        let stages = |compute: &str| format!(r#""pre":0,"host_to_device":0,"compute":{compute},"device_to_host":0,"post":0"#);
+        let stages =
+            |compute: &str| format!(r#""pre":0,"host_to_device":0,"compute":{compute},"device_to_host":0,"post":0"#);
         let sample = |frame: u64, compute: &str| format!(r#"{{"frame":{frame},"idle":0,{}}}"#, stages(compute));
         let hint = "expected a trace file as `deadtime measure MODEL --out F.json` writes it, or a log";
         assert_eq!(error(r#"{"samples":[]}"#), format!("F is no trace: no sample; {hint}"));
@@ -187,6 +189,6 @@ mod tests {
         let negative = format!(r#"{{"samples":[{}]}}"#, sample(3, "-1"));
         assert!(error(&negative).contains("a negative duration in frame 3"), "{}", error(&negative));
         assert!(error(r#"{"batch":0,"samples":[{}]}"#).contains("missing field `frame`"));
-        assert!(error("frame,ms\n1,2\n").contains("expected value at line 1 column 2"), "{}", error("frame,ms\n1,2\n"));
+        assert!(error("frame,ms").contains("is no trace: expected ident at line 1 column 2"), "{}", error("frame,ms"));
     }
 }

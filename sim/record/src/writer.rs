@@ -10,7 +10,9 @@ use timing::{NANOS_PER_SEC, SimTime, Span};
 
 use crate::channel::{COURSE, Channels, LOG, SCAN, SCENE, TF};
 use crate::file::Draft;
-use crate::message::{EditMessage, FailureMessage, FrameMessage, PredictionMessage, TickMessage};
+use crate::edit::EditMessage;
+use crate::life::{FrameMessage, TickMessage};
+use crate::message::{FailureMessage, PredictionMessage};
 use crate::scene::{Scene, event};
 use crate::{Header, RecordError};
 
@@ -65,7 +67,10 @@ impl Writer {
     }
 
     /// After an error nothing more is written: what follows a gap is worth nothing.
-    fn attempt(&mut self, work: impl FnOnce(&mut Log<Box<dyn Write + Send>>) -> io::Result<()>) -> Result<(), RecordError> {
+    fn attempt(
+        &mut self,
+        work: impl FnOnce(&mut Log<Box<dyn Write + Send>>) -> io::Result<()>,
+    ) -> Result<(), RecordError> {
         let result = if self.failed { Err(io::Error::other("an earlier write failed")) } else { work(&mut self.log) };
         self.failed |= result.is_err();
         result.map_err(|source| self.draft.failed(source))

@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
-use timing::{BLOCK_LENGTH, IDLE_BINS, Profile, Sample, ServiceTime, Source, Span, Stream, Trace, draw, draw_unit};
+use timing::{
+    BLOCK_LENGTH, Clock, Control, Event, IDLE_BINS, Line, LineConfig, Profile, Rate, Sample, Schedule, ServiceTime,
+    SimTime, Source, Span, Stream, Trace, draw, draw_unit,
+};
 
 fn ms(ms: f64) -> Span {
     Span::from_ms(ms)
@@ -77,6 +80,37 @@ fn a_start_after_a_pause_draws_from_such_starts() {
     let busy = Trace { samples: trace.samples.iter().copied().filter(|s| s.idle < ms(1.0)).collect(), ..trace };
     assert_eq!(served(&busy, 7, 16..22, ms(500.0)), served(&busy, 7, 16..22, Span::ZERO));
     assert_eq!(Trace::default().service(7, 0, Span::ZERO), None);
+}
+
+#[test]
+fn the_line_tells_how_long_the_device_was_idle() {
+    // Back to back 5 ms, after some milliseconds of pause 7 ms, at the very beginning 9 ms. None of the frames of this
+    // run was recorded, so all of them draw.
+    let sample =
+        |(i, (idle, took))| Sample { frame: 1_000 + i, idle: ms(idle), service: ServiceTime::compute(ms(took)) };
+    let samples = (0_u64..).zip([(0.0, 5.0), (15.0, 7.0), (5_000.0, 9.0)]).map(sample).collect();
+    let trace = Arc::new(Trace { samples, ..Trace::default() });
+    for (period, expected) in [(20.0, [9, 7, 7, 7]), (4.0, [9, 5, 5, 5])] {
+        let config = LineConfig {
+            capture: Clock::from_start(Rate::from_hz(1e3 / period).unwrap()),
+            control: Control::Event,
+            schedule: Schedule::Newest,
+            sensing: Span::ZERO,
+            link_out: Span::ZERO,
+            link_back: Span::ZERO,
+            dead_time: Span::ZERO,
+            deadline: None,
+            seed: 1,
+        };
+        let mut line = Line::new(config, Source::Replay(trace.clone()));
+        let mut took = vec![];
+        while line.peek() < SimTime(80_000_000) {
+            if let Some(Event::Started { service, .. }) = line.pop(line.peek()) {
+                took.push(service.unwrap().total().0 / 1_000_000);
+            }
+        }
+        assert_eq!(took[..4], expected, "a capture each {period} ms");
+    }
 }
 
 #[test]

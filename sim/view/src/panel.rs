@@ -40,19 +40,20 @@ pub(crate) fn panel(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut
 /// What became of the frames so far.
 fn frames(ui: &mut Ui, counts: timing::Counts) {
     let timing::Counts { captured, applied, superseded, dropped, lost, in_flight } = counts;
-    egui::Grid::new("frames").num_columns(6).spacing([5.0, 2.0]).show(ui, |ui| {
-        let mut cell = |ui: &mut Ui, word: &str, count: u64, hint: &str| {
+    egui::Grid::new("frames").num_columns(4).min_col_width(30.0).spacing([10.0, 2.0]).show(ui, |ui| {
+        let mut cell = |word: &str, count: u64, hint: &str| {
             ui.label(theme::small(word)).on_hover_text(hint);
             ui.label(RichText::new(count.to_string()).monospace().size(12.0));
+            if matches!(word, "dropped" | "lost" | "superseded") {
+                ui.end_row();
+            }
         };
-        cell(ui, "captured", captured, "The world was sampled");
-        cell(ui, "applied", applied, "Its command came into force");
-        cell(ui, "on the way", in_flight, "Not ended yet");
-        ui.end_row();
-        cell(ui, "dropped", dropped, "Never inferred: a newer frame took its place, or there was no room");
-        cell(ui, "lost", lost, "Missed the deadline, or failed");
-        cell(ui, "superseded", superseded, "Came after a newer one");
-        ui.end_row();
+        cell("captured", captured, "The world was sampled");
+        cell("dropped", dropped, "Never inferred: a newer frame took its place, or there was no room");
+        cell("applied", applied, "Its command came into force");
+        cell("superseded", superseded, "Came after a newer one");
+        cell("on the way", in_flight, "Not ended yet");
+        cell("lost", lost, "Missed the deadline, or failed");
     });
 }
 

@@ -55,6 +55,7 @@ pub(crate) fn ribbon(path: &[[f32; 2]], half_width: f32, height: f32) -> Option<
 /// Small octahedra, or `None` without points.
 pub(crate) fn dots(points: impl Iterator<Item = Vec3>, radius: f32) -> Option<Mesh> {
     const CORNERS: [Vec3; 6] = [Vec3::X, Vec3::Z, Vec3::NEG_X, Vec3::NEG_Z, Vec3::Y, Vec3::NEG_Y];
+    // Counter-clockwise from outside.
     const FACES: [u32; 24] = [0, 4, 1, 1, 4, 2, 2, 4, 3, 3, 4, 0, 1, 5, 0, 2, 5, 1, 3, 5, 2, 0, 5, 3];
     let (mut positions, mut normals, mut indices) = (Vec::new(), Vec::new(), Vec::new());
     for point in points {
@@ -63,8 +64,7 @@ pub(crate) fn dots(points: impl Iterator<Item = Vec3>, radius: f32) -> Option<Me
             positions.push((point + corner * radius).to_array());
             normals.push(corner.to_array());
         }
-        // Counter-clockwise from outside.
-        indices.extend(FACES.chunks(3).flat_map(|face| [first + face[0], first + face[2], first + face[1]]));
+        indices.extend(FACES.map(|corner| first + corner));
     }
     (!positions.is_empty()).then(|| mesh(positions, normals, indices))
 }

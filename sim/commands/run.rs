@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use episode::{Entry, Pumped, Summary};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use miette::{IntoDiagnostic, Result};
 use scenario::{Facts, Latency};
 use timing::{SimTime, Span};
@@ -53,11 +54,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     let mut timeline = Timeline::default();
+    let bar = progress(args.json, launched.episode.setup().duration);
     let mut log = match &args.log {
         Some(path) => Some(record::Writer::create(path, &header(args, &scenario, seed, &launched)).into_diagnostic()?),
         None => None,
     };
-    let quiet = args.json;
     let mut problem = None;
     let summary = go(&mut launched, !args.unpaced, &mut |entry, now| {
         timeline.push(entry);
@@ -66,8 +67,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         {
             problem = Some(error);
         }
-        let _ = (quiet, now);
+        bar.set_position(now.0 as u64 / 1_000_000);
     });
+    bar.finish_and_clear();
     if let Some(error) = problem {
         return Err(error).into_diagnostic();
     }
@@ -96,6 +98,18 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     })
 }
 
+/// Drawn on a terminal only, and only when a run takes long enough to wonder.
+fn progress(hidden: bool, duration: Span) -> ProgressBar {
+    if hidden {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {pos} of at most {len} ms simulated")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(duration.0 as u64 / 1_000_000).with_style(style);
+    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
+    bar
+}
+
 fn header(args: &Args, scenario: &scenario::Scenario, seed: u64, launched: &Launched) -> record::Header {
     let labels = &launched.labels;
     let setup = launched.episode.setup();
@@ -110,6 +124,8 @@ fn header(args: &Args, scenario: &scenario::Scenario, seed: u64, launched: &Laun
         model_sha256: launched.driver.engine().map(|info| info.model.sha256.clone()),
         runtime_requested: args.runtime.runtime.to_string(),
         runtime_obtained: labels.runtime.clone(),
+        schedule: setup.line.schedule.to_string(),
+        device: super::doctor::processor(),
         ..record::Header::default()
     }
 }
@@ -124,8 +140,8 @@ pub fn go(launched: &mut Launched, paced: bool, sink: &mut dyn FnMut(&Entry, Sim
     episode.keep_log();
     loop {
         let until = if paced { SimTime(start.elapsed().as_nanos() as i64) } else { SimTime(i64::MAX) };
-        // A slice at a time, so that a log is written while the run goes on.
-        let slice = episode.plant().tick_start() + Span::from_ms(100.0);
+        // A slice at a time, so that a log is written while the run goes on: what a kill can lose.
+        let slice = episode.plant().tick_start() + Span::from_ms(40.0);
         let pumped = driver.pump(episode, until.min(slice), Duration::from_millis(50));
         for entry in episode.take_log() {
             sink(&entry, episode.now());

@@ -10,10 +10,10 @@ use mcap::write::NoSeek;
 use mcap::{McapError, WriteOptions};
 use timing::SimTime;
 
+use crate::Header;
 use crate::edit::EditMessage;
 use crate::life::{FrameMessage, TickMessage};
 use crate::message::{FailureMessage, Message, PredictionMessage};
-use crate::Header;
 use crate::schema::schema;
 
 /// Robot and ghost.

@@ -55,7 +55,7 @@ pub(crate) const AWKWARD: [f32; 8] =
 
 /// The service time of a frame.
 pub(crate) fn service(id: u64) -> ServiceTime {
-    let ns = |n: i64| Span(n * 1_234_567 % 5_000_001);
+    let (id, ns) = (id.cast_signed(), |n: i64| Span(n * 1_234_567 % 5_000_001));
     ServiceTime {
         pre: ns(id),
         host_to_device: ns(id + 1),

@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use timing::{SimTime, Span};
 
-use crate::mcap_file::{Raw, content};
 use crate::edit::EditMessage;
 use crate::life::{Digests, FrameMessage, TickMessage};
+use crate::mcap_file::{Raw, content};
 use crate::message::{FailureMessage, Message, PredictionMessage};
 use crate::{FORMAT, Header, RecordError, file};
 

@@ -9,8 +9,8 @@ use foxglove::messages::log::Level;
 use timing::{NANOS_PER_SEC, SimTime, Span};
 
 use crate::channel::{COURSE, Channels, LOG, SCAN, SCENE, TF};
-use crate::file::Draft;
 use crate::edit::EditMessage;
+use crate::file::Draft;
 use crate::life::{FrameMessage, TickMessage};
 use crate::message::{FailureMessage, PredictionMessage};
 use crate::scene::{Scene, event};

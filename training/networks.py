@@ -1,0 +1,110 @@
+"""The networks, their contracts (see sim/pilot/src/contract.rs) and their export."""
+
+import math
+
+import torch
+from torch import nn
+
+BEAMS, CLASSES, YAWS, STATE = 360, 65, 13, 6
+
+
+class Pilot(nn.Module):
+    """Scan [N, 3, 360] and state [N, 6] to logits [N, 65]: 1-D convolutions over the beams, then two dense layers."""
+
+    def __init__(self, widths=(24, 32, 48, 48, 64), dense=128):
+        super().__init__()
+        bearing = -math.pi + 2 * math.pi * (torch.arange(BEAMS) + 0.5) / BEAMS
+        self.register_buffer("unit", torch.stack([bearing.cos(), bearing.sin()])[None])
+        kernels, strides, sizes = (7, 5, 5, 3, 3), (2, 2, 2, 1, 2), (10, *widths)
+        self.convs = nn.ModuleList(
+            nn.Conv1d(a, b, k, s, k // 2) for a, b, k, s in zip(sizes, widths, kernels, strides)
+        )
+        self.state = nn.Linear(STATE, 32)
+        self.dense = nn.Linear(23 * widths[-1] + 32, dense)
+        self.logits = nn.Linear(dense, CLASSES)
+
+    def forward(self, scan, state):
+        # Nearness tells a metre from two better than range does; x and y tell what is in the way.
+        near = 0.1 / (scan + 0.1)
+        newest, nearest = scan[:, 0:1], near[:, 0:1]
+        x = torch.cat([scan, near, newest * self.unit, nearest * self.unit], 1)
+        for conv in self.convs:
+            x = torch.relu(conv(x))
+        x = torch.cat([x.flatten(1), torch.relu(self.state(state))], 1)
+        return self.logits(torch.relu(self.dense(x)))
+
+    def macs(self):
+        length, total = BEAMS, 0
+        for conv in self.convs:
+            length = math.ceil(length / conv.stride[0])
+            total += length * conv.weight.numel()
+        return total + sum(layer.weight.numel() for layer in (self.state, self.dense, self.logits))
+
+
+class Balancer(nn.Module):
+    """Body [N, 4] to acceleration [N, 1] in m/s^2: a dense network with one hidden layer."""
+
+    def __init__(self, hidden=32):
+        super().__init__()
+        self.register_buffer("unit", torch.tensor([0.3, 1.5, 1.0, 1.0]))
+        self.hidden = nn.Linear(4, hidden)
+        self.out = nn.Linear(hidden, 1)
+
+    def forward(self, body):
+        return self.out(torch.tanh(self.hidden(body / self.unit))) * 8.0
+
+    def macs(self):
+        return self.hidden.weight.numel() + self.out.weight.numel()
+
+
+def widen(pilot, times):
+    """The same function with `times` as many channels in all convolutions but the last (Net2WiderNet, Chen et al. 2016):
+    each channel is copied, and what reads the copies takes an equal part of each."""
+    widths = [conv.out_channels for conv in pilot.convs]
+    wide = Pilot([*(width * times for width in widths[:-1]), widths[-1]], pilot.dense.out_features)
+    weights = pilot.state_dict()
+    last = len(widths) - 1
+    for i in range(len(widths)):
+        weight, bias = weights[f"convs.{i}.weight"], weights[f"convs.{i}.bias"]
+        if i > 0:
+            weight = weight.repeat(1, times, 1) / times
+        if i < last:
+            weight, bias = weight.repeat(times, 1, 1), bias.repeat(times)
+        weights[f"convs.{i}.weight"], weights[f"convs.{i}.bias"] = weight, bias
+    wide.load_state_dict(weights)
+    return wide
+
+
+def export(network, path):
+    """Writes ONNX with a dynamic batch axis, opset 18, and checks it against PyTorch."""
+    import numpy as np
+    import onnx
+    import onnxruntime
+
+    network.eval()
+    if isinstance(network, Pilot):
+        inputs = {"scan": torch.rand(2, 3, BEAMS), "state": torch.rand(2, STATE)}
+        output = "logits"
+    else:
+        inputs, output = {"body": torch.randn(2, 4) * 0.2}, "acceleration"
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    program = torch.onnx.export(
+        network, tuple(inputs.values()), dynamo=True, opset_version=18, input_names=list(inputs),
+        output_names=[output], dynamic_shapes=tuple({0: batch} for _ in inputs), verbose=False,
+    )
+    program.optimize()
+    model = program.model_proto
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    del model.graph.value_info[:]
+    model.producer_name, model.producer_version = "deadtime training", ""
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for count in (1, 5):
+        feed = {name: torch.rand(count, *value.shape[1:]) for name, value in inputs.items()}
+        with torch.no_grad():
+            wanted = network(*feed.values()).numpy()
+        found = session.run(None, {name: value.numpy() for name, value in feed.items()})[0]
+        assert np.abs(found - wanted).max() < 1e-3, np.abs(found - wanted).max()

@@ -1,0 +1,260 @@
+#!/usr/bin/env python
+"""Trains the pilots: collect, imitate the expert, DAgger, export, evaluate, write cards and hashes.
+
+    python training/train.py --all          # everything; resumes where it was stopped
+    python training/train.py --quick        # minutes: shows that the pipeline works, not a good pilot
+
+Seeds are fixed. Training uses seeds from 100,000 up; 1,000 to 1,099 are for evaluation and never trained on.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from networks import BEAMS, CLASSES, STATE, YAWS, Balancer, Pilot, export, widen
+
+ROOT = Path(__file__).resolve().parent.parent
+MODELS = ROOT / "assets/models"
+COURSES = ["lesson", "step_out", "slalom", "corridor", "crowd"]
+TRAIN_SEED, TEST_SEEDS = 100_000, (1_000, 1_100)
+# Softness of the expert's choice, in its unit of cost, a metre of way: actions this much worse count as nearly as good.
+TEMPERATURE = 0.12
+
+
+def say(text):
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
+
+
+def collect(args, name, scenarios, seeds, *options):
+    """Samples of a round, collected once; its outcomes."""
+    out = args.data / name
+    if not (out / "outcomes.json").exists():
+        paths = [str(ROOT / f"scenarios/{s}.toml") for s in scenarios]
+        command = [args.deadtime, "collect", *paths, "--seeds", f"{seeds[0]}..{seeds[1]}", "--out", str(out),
+                   "--jobs", str(args.jobs), "--json", *options]
+        text = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        (out / "outcomes.json").write_text(text)
+    outcomes = [json.loads(line) for line in (out / "outcomes.json").read_text().splitlines()]
+    say(f"{name}: " + ", ".join(f"{o['scenario']} {o['goal']}/{o['episodes']}" for o in outcomes))
+    return out
+
+
+def load(folders):
+    """All samples in the folders: scans (u16), states, costs."""
+    scans, rows = [], []
+    for folder in folders:
+        for path in sorted(folder.glob("*.rows")):
+            rows.append(np.fromfile(path, np.float32).reshape(-1, STATE + CLASSES + 3))
+            scans.append(np.fromfile(path.with_suffix(".scan"), np.uint16).reshape(-1, 3, BEAMS))
+    rows = np.concatenate(rows)
+    return np.concatenate(scans), rows[:, :STATE], rows[:, STATE:STATE + CLASSES], rows[:, -1]
+
+
+def batch(data, index, mirror):
+    """Scan, state, soft target, weight; `mirror` exchanges left and right."""
+    scan = torch.from_numpy(data[0][index].astype(np.float32) / 65535)
+    state, costs = torch.from_numpy(data[1][index]), torch.from_numpy(data[2][index])
+    if mirror:
+        scan = scan.flip(2)
+        state = state * torch.tensor([1, -1, 1, 1, -1, 1.0])
+        costs = costs.view(-1, CLASSES // YAWS, YAWS).flip(2).reshape(-1, CLASSES)
+    target = torch.softmax(-(costs - costs.amin(1, keepdim=True)) / TEMPERATURE, 1)
+    # A stop that is asked for at speed is what the lesson is about.
+    stops = target[:, :YAWS].sum(1) * (state[:, 0] > 0.15)
+    return scan, state, target, 1 + 2 * stops
+
+
+def fit(network, data, epochs, rate, seed, size=256):
+    """One cosine cycle of AdamW on the cross entropy with the expert's distribution."""
+    random = np.random.default_rng(seed)
+    count = len(data[0])
+    steps = max(1, int(epochs * count / size))
+    optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-3)
+    warm = min(100, steps // 10 + 1)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda k: min((k + 1) / warm, 0.5 + 0.5 * math.cos(math.pi * k / steps)))
+    network.train()
+    order, loss_mean, began = random.permutation(count), None, time.time()
+    for step in range(steps):
+        at = (step * size) % max(1, count - size)
+        if at < size:
+            order = random.permutation(count)
+        index = np.sort(order[at:at + size])
+        scan, state, target, weight = batch(data, index, step % 2)
+        loss = torch.nn.functional.cross_entropy(network(scan, state), target, reduction="none")
+        loss = (loss * weight).sum() / weight.sum()
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        loss_mean = loss.item() if loss_mean is None else 0.99 * loss_mean + 0.01 * loss.item()
+        if step % 500 == 0:
+            say(f"  step {step}/{steps} loss {loss_mean:.4f}, {(time.time() - began) / (step + 1) * 1e3:.0f} ms a step")
+    say(f"  {count} samples, {steps} steps, loss {loss_mean:.4f}")
+
+
+def train_pilot(args):
+    per, rounds, epochs = (4, 1, 2) if args.quick else (args.episodes, args.rounds, 8)
+    base = TRAIN_SEED
+    folders = [collect(args, "clone", COURSES, (base, base + per), "--noise")]
+    torch.manual_seed(1)
+    network = Pilot()
+    for round_ in range(rounds + 1):
+        last = round_ == rounds
+        path = args.data / f"round{round_}.pt"
+        if path.exists():
+            network.load_state_dict(torch.load(path))
+        else:
+            fit(network, load(folders), epochs * (2 if last else 1), 2e-3 if round_ == 0 else 1.2e-3, seed=round_)
+            torch.save(network.state_dict(), path)
+        export(network, args.data / f"round{round_}.onnx")
+        if not last:
+            base += per
+            folders.append(collect(args, f"dagger{round_}", COURSES, (base, base + per), "--noise", "--trust",
+                                   "--model", str(args.data / f"round{round_}.onnx"),
+                                   "--beta", str(0.3 if round_ == 0 else 0.0)))
+    return network, {"episodes_per_course": per * (rounds + 1), "samples": int(len(load(folders)[0])),
+                     "seeds": [TRAIN_SEED, base + per], "dagger_rounds": rounds}
+
+
+def train_balancer(args):
+    folder = collect(args, "balance", ["balance"], (TRAIN_SEED, TRAIN_SEED + (4 if args.quick else 30)), "--noise")
+    rows = torch.from_numpy(np.fromfile(folder / "balance.rows", np.float32).reshape(-1, 7))
+    torch.manual_seed(2)
+    network = Balancer()
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-2)
+    steps = 500 if args.quick else 3000
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for _ in range(steps):
+        some = rows[torch.randint(len(rows), (512,))]
+        # Left and right are alike: the mirrored sample teaches that upright at rest needs nothing.
+        body, wanted = torch.cat([some[:, :4], -some[:, :4]]), torch.cat([some[:, 4:5], -some[:, 4:5]])
+        loss = torch.nn.functional.mse_loss(network(body), wanted)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    say(f"balancer: root mean square error {math.sqrt(loss.item()):.3f} m/s^2")
+    return network, {"samples": len(rows), "seeds": [TRAIN_SEED, TRAIN_SEED + 30], "rms_error": math.sqrt(loss.item())}
+
+
+def evaluate(args, scenarios, *options):
+    low, high = TEST_SEEDS
+    high = low + 5 if args.quick else high
+    command = [args.deadtime, "collect", *(str(ROOT / f"scenarios/{s}.toml") for s in scenarios), "--seeds",
+               f"{low}..{high}", "--jobs", str(args.jobs), "--json", *options]
+    text = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return {o["scenario"]: o for o in map(json.loads, text.splitlines())}
+
+
+CONTRACT = {
+    "pilot": """| tensor | shape | what |
+|---|---|---|
+| `scan` | [N, 3, 360] f32 | range / 10 m in [0, 1], 1 where nothing is met; beam i at bearing -pi + 2 pi (i + 0.5) / 360, base frame (x forward, y left). Newest capture, then those 100 and 200 ms older moved into the newest base frame by odometry |
+| `state` | [N, 6] f32 | speed / 2 m/s, yaw rate / 2 rad/s, goal distance / 5 m in [0, 1], cosine and sine of the goal's bearing, cruise / 2 m/s |
+| `logits` (out) | [N, 65] f32 | of the classes: 5 speeds (0, 1/4, 1/2, 3/4, 1 of cruise) times 13 yaw rates (-2 to 2 rad/s), yaw rates fastest |""",
+    "balancer": """| tensor | shape | what |
+|---|---|---|
+| `body` | [N, 4] f32 | pitch (rad, positive forward), pitch rate (rad/s), speed (m/s), position along world x (m) |
+| `acceleration` (out) | [N, 1] f32 | of the base, m/s^2, positive forward; the robot clamps it |""",
+}
+
+
+def card(name, network, what, facts, results):
+    contract = CONTRACT["balancer" if name == "balancer" else "pilot"]
+    path = MODELS / f"{name}.onnx"
+    table = "\n".join(
+        f"| {title} | " + " | ".join(f"{o['goal']} of {o['episodes']}" for o in found.values()) + " |"
+        for title, found in results.items())
+    courses = list(next(iter(results.values())))
+    (MODELS / f"{name}.md").write_text(f"""# {name}
+
+{what}
+
+{contract}
+
+- Parameters: {sum(p.numel() for p in network.parameters()):,}; multiply-accumulates an inference: {network.macs():,}; file: {path.stat().st_size:,} bytes, fp32.
+- Made by `training/train.py`: {json.dumps(facts)}
+- Training seeds start at {TRAIN_SEED:,}; evaluation seeds are {TEST_SEEDS[0]:,} to {TEST_SEEDS[1] - 1:,} and were never trained on.
+
+Goal reached without touching anything, at zero latency unless it says otherwise (of the seeds evaluated):
+
+| who | {' | '.join(courses)} |
+|---|{'---|' * len(courses)}
+{table}
+
+Trained on these courses alone: on others it may do anything. Ranges are of a 360-beam scanner with 1 cm noise.
+""")
+
+
+def ship(args, name, network, what, facts, results):
+    export(network, MODELS / f"{name}.onnx")
+    card(name, network, what, facts, results)
+    say(f"{name}: {(MODELS / f'{name}.onnx').stat().st_size:,} bytes")
+
+
+def hashes():
+    lines, toml = [], ["# The models that ship. Written by training/train.py.\n"]
+    for path in sorted(MODELS.glob("*.onnx")):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        lines.append(f"{digest}  {path.name}\n")
+        kind = "balancer" if path.stem.startswith("balancer") else "rover"
+        toml.append(f'\n[[model]]\nname = "{path.stem}"\nfile = "{path.name}"\nsha256 = "{digest}"\nkind = "{kind}"\n')
+    (MODELS / "SHA256SUMS").write_text("".join(lines))
+    (MODELS / "MODELS.toml").write_text("".join(toml))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", action="store_true", help="everything")
+    parser.add_argument("--quick", action="store_true", help="everything, tiny, and nothing in assets/ is touched")
+    parser.add_argument("--deadtime", default=str(ROOT / "target/release/deadtime"), help="the program")
+    parser.add_argument("--data", type=Path, default=None, help="samples and checkpoints; default training/data")
+    parser.add_argument("--episodes", type=int, default=40, help="episodes a course and round")
+    parser.add_argument("--rounds", type=int, default=4, help="rounds of DAgger")
+    parser.add_argument("--jobs", type=int, default=2)
+    args = parser.parse_args()
+    if not (args.all or args.quick):
+        parser.error("say --all or --quick")
+    torch.set_num_threads(args.jobs)
+    args.data = args.data or ROOT / "training" / ("data-quick" if args.quick else "data")
+    args.data.mkdir(parents=True, exist_ok=True)
+    global MODELS
+    if args.quick:
+        MODELS = args.data / "models"
+        MODELS.mkdir(exist_ok=True)
+    balancer, balancer_facts = train_balancer(args)
+    pilot, facts = train_pilot(args)
+    final = args.data / "final.onnx"
+    export(pilot, final)
+    results = {
+        "network": evaluate(args, COURSES, "--model", str(final), "--trust"),
+        "network, 100 ms late": evaluate(args, COURSES, "--model", str(final), "--trust", "--latency", "100"),
+        "expert": evaluate(args, COURSES),
+        "straight": evaluate(args, COURSES, "--straight"),
+    }
+    (args.data / "results.json").write_text(json.dumps(results, indent=1))
+    ship(args, "pilot", pilot, "Drives the rover: imitates the privileged expert from range scans (DAgger).", facts, results)
+    wide = widen(pilot, 2 if args.quick else 10)
+    ship(args, "pilot-wide", wide, "`pilot` with ten times the channels in all convolutions but the last, which compute the same "
+         "function (Net2WiderNet): the same decisions at far more compute, so that whatever differs is latency. The outcomes below "
+         "are `pilot`'s.", facts, results)
+    final_balancer = args.data / "balancer.onnx"
+    export(balancer, final_balancer)
+    found = {"network": evaluate(args, ["balance"], "--model", str(final_balancer), "--trust"), "expert": evaluate(args, ["balance"])}
+    ship(args, "balancer", balancer, "Holds the balancing robot upright: imitates a linear law on its state.", balancer_facts, found)
+    hashes()
+    for who, found in results.items():
+        say(f"{who}: " + ", ".join(f"{name} {o['goal']}/{o['episodes']}" for name, o in found.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -216,6 +216,13 @@ pub fn source(latency: &Latency) -> Result<Source> {
 /// Loads a model and starts its worker; what `meanwhile` does with the engine happens before.
 pub fn worker(model: &str, runtime: &RuntimeOptions, meanwhile: impl FnOnce(&mut dyn Engine)) -> Result<Worker> {
     let path = assets::model(model);
+    if !path.exists() {
+        let known = assets::models().join(", ");
+        return Err(miette!(
+            help = format!("give the path of an ONNX file, a model that ships ({known}), or expert, straight, brake_on_sight"),
+            "there is no model `{model}`"
+        ));
+    }
     let mut engine = runtime::load(&path, &runtime.options())
         .into_diagnostic()
         .wrap_err_with(|| format!("the model {} cannot be run", path.display()))?;

@@ -3,6 +3,8 @@
 mod braking;
 mod cli;
 mod determinism;
+mod lesson;
 mod replay;
+mod scenarios;
 mod support;
 mod walls;

@@ -47,9 +47,10 @@ const THEN: [f64; 7] = [-1.6, -1.0, -0.5, 0.0, 0.5, 1.0, 1.6];
 /// Decides on an observation of a rover's world, at a cruise speed in m/s. A pure function of its arguments.
 pub fn expert(observation: &Observation, rover: &Rover, cruise: f64) -> Decision {
     let cruise = cruise.min(rover.max_speed);
+    let body = Body::of(rover);
     let planner = Planner {
-        things: Things::of(observation, cruise),
-        body: Body::of(rover),
+        things: Things::of(observation, &body, cruise),
+        body,
         rover,
         goal: if observation.goal == [0.0; 2] { [1e3, 0.0] } else { observation.goal },
         now: Motion::start(observation.robot.linear, observation.robot.angular),

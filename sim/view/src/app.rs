@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bevy::app::AppExit;
 use bevy::log::LogPlugin;
 use bevy::prelude::*;
+use bevy::render::RenderPlugin;
 use bevy::render::view::screenshot::{Screenshot, save_to_disk};
 use bevy::window::{PresentMode, PrimaryWindow, WindowResolution};
 use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPrimaryContextPass, egui};
@@ -39,7 +40,7 @@ pub(crate) struct Shots(pub std::path::PathBuf);
 pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -> Result<(), ViewError> {
     let choices = [launcher.scenarios(), launcher.models(), launcher.runtimes(), launcher.profiles()];
     let desk = Desk::new(start.clone(), choices);
-    let link = SimThread::start(launcher, start, options.script.is_some()).map_err(|e| ViewError::Thread(e.to_string()))?;
+    let link = SimThread::start(launcher, start, true).map_err(|e| ViewError::Thread(e.to_string()))?;
     let newest = Newest(link.newest());
     let [width, height] = options.size;
     let primary = Window {
@@ -54,6 +55,8 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     app.add_plugins(
         DefaultPlugins
             .set(WindowPlugin { primary_window: Some(primary), ..default() })
+            // A person would rather see something at once, a script everything.
+            .set(RenderPlugin { synchronous_pipeline_compilation: options.script.is_some(), ..default() })
             .set(LogPlugin { filter: "warn,wgpu_hal=error,bevy_render=warn,bevy_winit=error".into(), ..default() }),
     )
     .add_plugins((EguiPlugin::default(), PanOrbitCameraPlugin))
@@ -89,10 +92,20 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
 }
 
 /// Takes the newest snapshot.
-fn fetch(link: Res<Link>, mut newest: ResMut<Newest>, mut desk: ResMut<Desk>, work: Res<Work>) {
+fn fetch(
+    link: Res<Link>,
+    mut newest: ResMut<Newest>,
+    mut desk: ResMut<Desk>,
+    mut windows: Query<&mut Window, With<PrimaryWindow>>,
+    work: Res<Work>,
+) {
     let _clock = work.clock();
+    let before = newest.run;
     newest.0 = link.newest();
     desk.follow(&newest.0);
+    if let (true, Ok(mut window)) = (newest.run != before, windows.single_mut()) {
+        window.title = format!("deadtime - {}", desk.settings.scenario);
+    }
 }
 
 /// Keys, unless a number is being typed.
@@ -175,16 +188,22 @@ fn send(
     link: Res<Link>,
     newest: Res<Newest>,
     shots: Res<Shots>,
+    time: Res<Time<Real>>,
+    mut toast_until: Local<f32>,
     mut exit: MessageWriter<AppExit>,
 ) {
     let orders = desk.take_orders();
     let refused: Vec<_> = orders.into_iter().filter_map(|order| link.order(order).err()).collect();
     desk.put_back(refused);
+    if !desk.toast.is_empty() && time.elapsed_secs() > *toast_until {
+        desk.toast.clear();
+    }
     if std::mem::take(&mut desk.shot) {
-        let time = newest.scene.as_ref().map_or(0.0, |scene| scene.now.secs());
+        let at = newest.scene.as_ref().map_or(0.0, |scene| scene.now.secs());
         let scenario: String = desk.settings.scenario.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
-        let path = shots.0.join(format!("deadtime-{scenario}-{time:.2}s.png"));
+        let path = shots.0.join(format!("deadtime-{scenario}-{at:.2}s.png"));
         desk.toast = format!("saved {}", path.display());
+        *toast_until = time.elapsed_secs() + 4.0;
         commands.spawn(Screenshot::primary_window()).observe(save_to_disk(path));
     }
     if desk.quit {

@@ -57,10 +57,26 @@ fn failed(why: &str, desk: &Desk) -> Card {
     Card {
         title: "This run cannot start".into(),
         colour: theme::BLIND,
-        sentence: why.to_owned(),
+        sentence: plain(why),
         advice: "Pick something else on the left, or:".into(),
         buttons,
     }
+}
+
+/// A report for a terminal without what only a terminal understands.
+fn plain(report: &str) -> String {
+    let mut text = String::new();
+    let mut chars = report.chars();
+    while let Some(c) = chars.next() {
+        if c == '\u{1b}' {
+            // A colour: up to its letter.
+            chars.by_ref().find(char::is_ascii_alphabetic);
+        } else {
+            text.push(c);
+        }
+    }
+    let lines = text.lines().map(|line| line.trim_end().trim_start_matches("  × ").trim_start_matches("  ╰─▶ "));
+    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
 fn ended(ending: &Ending, settings: &Settings) -> Card {
@@ -136,7 +152,14 @@ pub(crate) fn draw(ui: &mut Ui, card: &Card) -> Option<Press> {
         ui.painter().rect_filled(rect, 2.0, card.colour);
         ui.label(RichText::new(&card.title).heading());
     });
-    ui.label(&card.sentence);
+    if card.sentence.lines().count() > 3 {
+        // A place in a file, with a caret: every letter in its column.
+        egui::ScrollArea::both().max_height(200.0).show(ui, |ui| {
+            ui.add(egui::Label::new(RichText::new(&card.sentence).monospace().size(11.0)).extend());
+        });
+    } else {
+        ui.label(&card.sentence);
+    }
     ui.add_space(2.0);
     ui.label(theme::strong(&card.advice));
     ui.add_space(4.0);

@@ -59,6 +59,12 @@ fn a_success_gives_its_numbers_and_asks_for_more() {
 }
 
 #[test]
+fn a_report_for_a_terminal_is_read_without_one() {
+    let report = "  \u{1b}[31m×\u{1b}[0m the model pilot cannot be run\n  \u{1b}[31m╰─▶ \u{1b}[0mcannot read pilot\n";
+    assert_eq!(plain(report), "the model pilot cannot be run\ncannot read pilot");
+}
+
+#[test]
 fn a_failure_leads_back() {
     let mut desk = Desk::new(settings(), [vec![], vec![], vec![], vec![]]);
     let live = crate::snapshot::Snapshot { run: 1, phase: Phase::Live, ..crate::snapshot::Snapshot::empty(settings()) };

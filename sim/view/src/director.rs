@@ -17,7 +17,7 @@ use crate::{Desk, keys};
 pub(crate) struct Director {
     cues: std::collections::VecDeque<Cue>,
     playing: bool,
-    /// Frames to wait before the next cue.
+    /// Frames to wait before the next cue; without a script, frames drawn.
     rest: u32,
     /// Time was let go to this instant.
     until: Option<SimTime>,
@@ -29,6 +29,9 @@ pub(crate) struct Director {
 
 /// Frames after which everything that a cue changed is on the screen: panels, camera, pipelines.
 const SETTLE: u32 = 4;
+
+/// Frames before which a window may still be black.
+const FIRST: u32 = 4;
 
 impl Director {
     pub fn new(script: Option<Script>) -> Self {
@@ -50,6 +53,11 @@ pub(crate) fn direct(
     mut exit: MessageWriter<AppExit>,
 ) {
     if !director.playing {
+        // A run begins when the window is there to show it.
+        director.rest = director.rest.saturating_add(1);
+        if director.rest == FIRST {
+            let _ = link.order(Order::Hold(None));
+        }
         return;
     }
     let over = matches!(newest.phase, Phase::Over(_) | Phase::Failed(_));

@@ -66,7 +66,8 @@ fn badge(ui: &mut Ui, badge: Badge) {
 
 /// What the colours in the scene mean.
 pub(crate) fn legend(ui: &mut Ui) {
-    ui.spacing_mut().item_spacing = egui::vec2(7.0, 1.0);
+    ui.spacing_mut().item_spacing = egui::vec2(7.0, 2.0);
+    ui.spacing_mut().interact_size.y = 14.0;
     for (colour, word) in [
         (theme::GHOST, "what the network saw"),
         (theme::BLIND, "driven since: blind"),

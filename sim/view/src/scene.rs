@@ -189,18 +189,21 @@ impl Screen {
 pub(crate) fn see_through(
     newest: Res<Newest>,
     eyes: Query<&Transform, (With<crate::camera::Eye>, Without<Screen>)>,
-    mut screens: Query<(&mut Screen, &Transform, &mut MeshMaterial3d<StandardMaterial>)>,
+    mut screens: Query<(Entity, &mut Screen, &Transform, &mut MeshMaterial3d<StandardMaterial>)>,
+    mut commands: Commands,
     work: Res<Work>,
 ) {
     let _clock = work.clock();
     let (Some(scene), Ok(eye)) = (&newest.scene, eyes.single()) else { return };
     let aim = shapes::place(crate::history::floor(&scene.robot.pose), 0.12);
-    for (mut screen, transform, mut material) in &mut screens {
+    for (entity, mut screen, transform, mut material) in &mut screens {
         let inverse = transform.compute_affine().inverse();
         let glass = screen.hides(inverse.transform_point3(eye.translation), inverse.transform_point3(aim));
         if glass != screen.glass {
             screen.glass = glass;
             material.0 = screen.paint[usize::from(glass)].clone();
+            let mut entity = commands.entity(entity);
+            if glass { entity.insert(NotShadowCaster) } else { entity.remove::<NotShadowCaster>() };
         }
     }
 }

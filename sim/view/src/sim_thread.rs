@@ -59,7 +59,8 @@ pub(crate) struct SimThread {
 }
 
 impl SimThread {
-    /// Starts the thread and, on it, the first run. `hold`: time stands at zero until it is let go.
+    /// Starts the thread and, on it, the first run. `hold`: time stands at zero until it is let go, for a window that is
+    /// not on the screen yet.
     pub fn start(launcher: Box<dyn Launcher>, settings: Settings, hold: bool) -> std::io::Result<Self> {
         let (orders, receiver) = bounded(64);
         let slot = Arc::new(Mutex::new(Arc::new(Snapshot::empty(settings.clone()))));
@@ -229,7 +230,7 @@ impl Player {
             notice: String::new(),
             scene: None,
         };
-        self.publish();
+        self.show(SimTime::ZERO, self.hold == Some(SimTime::ZERO));
     }
 
     fn fail(&mut self, why: String) {

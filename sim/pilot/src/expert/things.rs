@@ -4,10 +4,12 @@ use plant::{Observation, Outline};
 
 use super::rollout::{Body, Motion, STEP_SECS, STEPS};
 
-/// Distance that is kept by all means, metres: to what stands, and to what moves.
-const MARGIN: [f64; 2] = [0.04, 0.10];
+/// Nearer than this counts as touching, metres: to what stands, and to what moves. What is nearer already may stay so.
+const TOUCH: [f64; 2] = [0.0, 0.12];
+/// Distance that is kept if possible, metres.
+const MARGIN: [f64; 2] = [0.04, 0.20];
 /// Distance below which nearness costs, metres.
-const SOFT: [f64; 2] = [0.35, 0.60];
+const SOFT: [f64; 2] = [0.35, 0.70];
 /// Cost a second of being at the margin.
 const WEIGHT: [f64; 2] = [2.0, 3.0];
 /// Cost a second for each metre inside the margin.
@@ -34,6 +36,8 @@ struct Thing {
     radius: f64,
     /// 1 if it moves.
     kind: usize,
+    /// Nearer than this counts as touching, metres.
+    touch: f64,
 }
 
 impl Thing {
@@ -61,7 +65,7 @@ impl Thing {
 pub(super) struct Things(Vec<Thing>);
 
 impl Things {
-    pub fn of(observation: &Observation, cruise: f64) -> Self {
+    pub fn of(observation: &Observation, body: &Body, cruise: f64) -> Self {
         let base = observation.robot.pose;
         let (sin, cos) = libm::sincos(base.yaw);
         let reach = cruise.max(observation.robot.linear) * STEPS as f64 * STEP_SECS + 1.0;
@@ -80,13 +84,20 @@ impl Things {
                 half,
                 radius,
                 kind: usize::from(seen.velocity != [0.0; 2]),
+                touch: 0.0,
             }
         });
         let near = |thing: &Thing| {
             let speed = libm::hypot(thing.velocity[0], thing.velocity[1]);
             thing.distance([0.0; 2], 0.0) < reach + speed * STEPS as f64 * STEP_SECS
         };
-        Self(things.filter(near).collect())
+        let at = Motion::start(0.0, 0.0);
+        let touch = |mut thing: Thing| {
+            let now = thing.clearance(body, &at, 0.0);
+            thing.touch = (now - 0.03).clamp(0.0, TOUCH[thing.kind]);
+            thing
+        };
+        Self(things.filter(near).map(touch).collect())
     }
 
     /// Of a pose at a step of the plan.
@@ -102,7 +113,7 @@ impl Things {
             let inside = ((soft - clear) / (soft - margin)).min(1.0);
             let cost = WEIGHT[thing.kind] * inside * inside + INSIDE * (margin - clear).max(0.0);
             worst.cost = worst.cost.max(cost);
-            worst.touches |= clear < 0.0;
+            worst.touches |= clear < thing.touch;
         }
         worst
     }

@@ -8,7 +8,8 @@ pub fn root() -> PathBuf {
     let holds = |dir: &Path| dir.join("assets/models").is_dir() && dir.join("scenarios").is_dir();
     let here = std::env::current_dir().ok();
     let program = std::env::current_exe().ok();
-    let above = |path: Option<PathBuf>| path.into_iter().flat_map(|p| p.ancestors().map(Path::to_path_buf).collect::<Vec<_>>());
+    let above =
+        |path: Option<PathBuf>| path.into_iter().flat_map(|p| p.ancestors().map(Path::to_path_buf).collect::<Vec<_>>());
     let built_from = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     above(here).chain(above(program)).find(|dir| holds(dir)).unwrap_or(built_from)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use episode::{Driver, Episode, Summary, Supply};
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
-use runtime::{Engine, EngineInfo, MeasureOptions, Measurement, Options, Requested, Worker};
+use runtime::{Engine, EngineInfo, Measurement, Options, Requested, Worker};
 use scenario::{Compensation, Latency, PilotSpec, Setup};
 use timing::{Sample, Schedule, Source, Span, Trace};
 
@@ -52,7 +52,12 @@ pub struct RuntimeOptions {
 impl RuntimeOptions {
     /// The runtime crate's options.
     pub fn options(&self) -> Options {
-        Options { requested: self.runtime, offline: self.offline, trusted: assets::trusted_models(), ..Options::default() }
+        Options {
+            requested: self.runtime,
+            offline: self.offline,
+            trusted: assets::trusted_models(),
+            ..Options::default()
+        }
     }
 }
 
@@ -64,14 +69,6 @@ pub struct Launched {
     pub driver: Driver,
     /// What a summary says of the source.
     pub labels: Labels,
-}
-
-/// Times of a network alone on the machine, before a window or anything else loads it.
-pub fn calibrate(engine: &mut dyn Engine, hz: f64) -> Option<Trace> {
-    // A second: enough for a median, short enough to wait for.
-    let options = MeasureOptions { hz, count: hz.ceil() as usize, warm_up: 5, ..MeasureOptions::default() };
-    let measurement = runtime::measure(engine, &options).ok()?;
-    Some(trace_of(engine.info(), &measurement))
 }
 
 /// A measurement as a trace file holds it.
@@ -195,7 +192,9 @@ fn pilot_named(name: &str, setup: &Setup) -> Result<PilotSpec> {
         "straight" => PilotSpec::Straight,
         "brake_on_sight" => match setup.sight {
             Some(sight) => PilotSpec::BrakeOnSight { sight },
-            None => return Err(miette!("brake_on_sight needs `sight` (metres) under [controller]; this scenario has none")),
+            None => {
+                return Err(miette!("brake_on_sight needs `sight` (metres) under [controller]; this scenario has none"));
+            }
         },
         _ => PilotSpec::Network { model: name.to_owned() },
     })
@@ -219,7 +218,9 @@ pub fn worker(model: &str, runtime: &RuntimeOptions, meanwhile: impl FnOnce(&mut
     if !path.exists() {
         let known = assets::models().join(", ");
         return Err(miette!(
-            help = format!("give the path of an ONNX file, a model that ships ({known}), or expert, straight, brake_on_sight"),
+            help = format!(
+                "give the path of an ONNX file, a model that ships ({known}), or expert, straight, brake_on_sight"
+            ),
             "there is no model `{model}`"
         ));
     }

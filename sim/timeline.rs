@@ -1,5 +1,7 @@
 //! A run as a few lines of text, for terminals and logs.
 
+use std::fmt::Write;
+
 use episode::{Entry, Summary, TickEntry};
 use plant::Command;
 
@@ -64,33 +66,38 @@ pub fn verdict(summary: &Summary) -> String {
     let Summary { scenario, seed, outcome, sim_seconds, latency_ms, age_ms, .. } = summary;
     let mut text = format!("{scenario}, seed {seed}: {outcome} after {sim_seconds:.2} s\n");
     if let Some(story) = &summary.story {
-        text += &format!("{}\n", story.sentence());
+        let _ = write!(text, "{}\n", story.sentence());
     }
     let modelled = if summary.modelled { ", modelled" } else { "" };
-    text += &format!("  pilot      {} on {}, latency {}{modelled}\n", summary.model, summary.runtime, summary.latency);
-    text += &format!(
+    let _ =
+        write!(text, "  pilot      {} on {}, latency {}{modelled}\n", summary.model, summary.runtime, summary.latency);
+    let _ = write!(
+        text,
         "  latency    p50 {:.2}  p90 {:.2}  p99 {:.2}  max {:.2} ms, capture to command\n",
         latency_ms.p50, latency_ms.p90, latency_ms.p99, latency_ms.max
     );
-    text += &format!("  age        p50 {:.2}  p99 {:.2}  max {:.2} ms\n", age_ms.p50, age_ms.p99, age_ms.max);
-    text += &format!(
+    let _ = write!(text, "  age        p50 {:.2}  p99 {:.2}  max {:.2} ms\n", age_ms.p50, age_ms.p99, age_ms.max);
+    let _ = write!(
+        text,
         "  frames     {} inferred, {} dropped, {} superseded, {} lost\n",
         summary.inferences, summary.dropped, summary.superseded, summary.lost
     );
     let clearance = summary.min_clearance_m.map_or_else(|| "none to measure".into(), |m| format!("{m:.3} m at least"));
-    text += &format!("  clearance  {clearance}; at most {:.3} m driven blind\n", summary.blind_m_max);
+    let _ = write!(text, "  clearance  {clearance}; at most {:.3} m driven blind\n", summary.blind_m_max);
     if summary.overhead_us.p50 > 0.0 {
-        text += &format!(
+        let _ = write!(
+            text,
             "  harness    p50 {:.1}  p99 {:.1} us a frame, outside simulated time (hand-over p50 {:.1} us)\n",
             summary.overhead_us.p50, summary.overhead_us.p99, summary.hand_over_us.p50
         );
     }
-    text += &format!(
+    let _ = write!(
+        text,
         "  speed      {:.1} simulated seconds a second; digest {}\n",
         summary.realtime_factor, summary.digest
     );
     for complaint in &summary.complaints {
-        text += &format!("  not trusted: {complaint}\n");
+        let _ = write!(text, "  not trusted: {complaint}\n");
     }
     text
 }

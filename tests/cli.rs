@@ -12,9 +12,26 @@ fn run_prints_the_promised_object() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let report = json(&output);
     for key in [
-        "scenario", "seed", "outcome", "collisions", "sim_seconds", "wall_seconds", "realtime_factor", "runtime", "model",
-        "inferences", "dropped", "superseded", "lost", "latency_ms", "age_ms", "blind_m_max", "min_clearance_m",
-        "overhead_us", "digest", "trusted",
+        "scenario",
+        "seed",
+        "outcome",
+        "collisions",
+        "sim_seconds",
+        "wall_seconds",
+        "realtime_factor",
+        "runtime",
+        "model",
+        "inferences",
+        "dropped",
+        "superseded",
+        "lost",
+        "latency_ms",
+        "age_ms",
+        "blind_m_max",
+        "min_clearance_m",
+        "overhead_us",
+        "digest",
+        "trusted",
     ] {
         assert!(report.get(key).is_some(), "`{key}` is missing");
     }
@@ -75,7 +92,67 @@ fn without_a_display_the_program_runs_headless_and_says_how_to_get_the_window() 
 
 #[test]
 fn the_shipped_schema_is_up_to_date() {
-    let shipped = std::fs::read_to_string(crate::support::root().join("scenarios/scenario.schema.json")).expect("schema");
+    let shipped =
+        std::fs::read_to_string(crate::support::root().join("scenarios/scenario.schema.json")).expect("schema");
     let printed = String::from_utf8(deadtime(&["schema"]).stdout).expect("text");
     assert_eq!(printed, shipped, "renew it: cargo run --release -- schema > scenarios/scenario.schema.json");
+}
+
+#[test]
+fn broken_scenarios_show_the_place_and_a_remedy() {
+    let bad = crate::support::root().join("sim/scenario/tests/bad");
+    let mut files: Vec<_> = std::fs::read_dir(bad).expect("the broken scenarios").flatten().map(|e| e.path()).collect();
+    files.sort();
+    assert!(files.len() >= 20);
+    for file in files {
+        let output = deadtime(&["run", text(&file)]);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{}: {said}", file.display());
+        assert!(said.contains("help:") && !said.contains("panicked"), "{}: {said}", file.display());
+    }
+}
+
+#[test]
+fn broken_models_are_explained() {
+    let (_keep, dir) = folder();
+    let whole = std::fs::read(crate::support::root().join("sim/runtime/tests/data/conv.onnx")).expect("a model");
+    let cut = |n: usize| whole[..n].to_vec();
+    let mut flipped = whole.clone();
+    flipped[3] ^= 0xff;
+    for (name, bytes) in [
+        ("empty", Vec::new()),
+        ("text", b"not a model at all\n".to_vec()),
+        ("zeros", vec![0; 4096]),
+        ("one byte", cut(1)),
+        ("a third", cut(whole.len() / 3)),
+        ("a half", cut(whole.len() / 2)),
+        ("nearly all", cut(whole.len() - 1)),
+        ("flipped", flipped),
+    ] {
+        let path = dir.join(name).with_extension("onnx");
+        std::fs::write(&path, bytes).expect("written");
+        let output = deadtime(&["run", "lesson", "--model", text(&path), "--latency", "fixed:50", "--offline"]);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{name}: {said}");
+        assert!(said.contains("cannot be run") && !said.contains("panicked"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn any_network_at_all_can_give_the_latency_while_the_expert_decides() {
+    let run = [
+        "run",
+        "slalom",
+        "--model",
+        "sim/runtime/tests/data/conv.onnx",
+        "--latency",
+        "measured",
+        "--unpaced",
+        "--offline",
+    ];
+    let output = deadtime(&run);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(3), "unpaced is not certified: {said}");
+    assert!(said.contains("decisions by the expert") && said.contains("process of its own"), "{said}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("slalom, seed 0: goal"));
 }

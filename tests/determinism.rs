@@ -31,7 +31,11 @@ fn twice_and_on_other_threads() {
             threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
         });
         assert!(once.len() > 100 && others.iter().all(|other| *other == once), "{name}");
-        assert_ne!(once, all_digests(new(name, 6, Source::Service(Span::from_ms(60.0)))), "{name}: the seed does nothing");
+        assert_ne!(
+            once,
+            all_digests(new(name, 6, Source::Service(Span::from_ms(60.0)))),
+            "{name}: the seed does nothing"
+        );
     }
 }
 

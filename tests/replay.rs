@@ -34,7 +34,8 @@ fn a_log_whose_predictions_differ_is_found_out() {
     let digest_with = |answers: std::collections::BTreeMap<u64, Answer>| {
         let mut setup = crate::support::setup("lesson", recording.header.seed);
         setup.latency = scenario::Latency::Fixed(80.0);
-        let mut episode = Episode::new(std::sync::Arc::new(setup), timing::Source::Recorded { occupies: false }).expect("valid");
+        let mut episode =
+            Episode::new(std::sync::Arc::new(setup), timing::Source::Recorded { occupies: false }).expect("valid");
         let mut driver = Driver::new(Supply::Recorded(answers));
         let forever = timing::SimTime(i64::MAX);
         assert_eq!(driver.pump(&mut episode, forever, std::time::Duration::ZERO), Pumped::Over);

@@ -21,6 +21,7 @@ fn all_that_ship_pass() {
 fn an_edited_expectation_goes_red() {
     let (_keep, dir) = folder();
     let slalom = std::fs::read_to_string(root().join("scenarios/step_out.toml")).expect("step_out");
-    std::fs::write(dir.join("edited.toml"), slalom.replace("outcome = \"goal\"", "outcome = \"collision\"")).expect("written");
+    std::fs::write(dir.join("edited.toml"), slalom.replace("outcome = \"goal\"", "outcome = \"collision\""))
+        .expect("written");
     assert_eq!(deadtime(&["test", text(&dir)]).status.code(), Some(1));
 }

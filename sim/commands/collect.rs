@@ -59,7 +59,9 @@ pub struct Args {
 
 fn seeds(text: &str) -> Result<std::ops::Range<u64>, String> {
     let parsed = text.split_once("..").and_then(|(a, b)| Some(a.parse().ok()?..b.parse().ok()?));
-    parsed.filter(|range: &std::ops::Range<u64>| !range.is_empty()).ok_or_else(|| format!("found `{text}`, expected such as 0..100"))
+    parsed
+        .filter(|range: &std::ops::Range<u64>| !range.is_empty())
+        .ok_or_else(|| format!("found `{text}`, expected such as 0..100"))
 }
 
 /// How an episode ended.
@@ -92,10 +94,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             let line = serde_json::json!({"scenario": scenario.name(), "episodes": found.len(), "goal": goal, "collision": hit, "timeout": late, "mean_seconds": secs});
             println!("{line}");
         } else {
-            println!("{:<12} {goal:>4} goal {hit:>4} collision {late:>4} timeout of {}; mean {secs:.2} s", scenario.name(), found.len());
+            println!(
+                "{:<12} {goal:>4} goal {hit:>4} collision {late:>4} timeout of {}; mean {secs:.2} s",
+                scenario.name(),
+                found.len()
+            );
         }
         if args.failures {
-            let failed: Vec<_> = found.iter().filter(|f| f.1 != End::Goal).map(|f| (f.0, f.1, (f.2 * 100.0).round() / 100.0)).collect();
+            let failed: Vec<_> =
+                found.iter().filter(|f| f.1 != End::Goal).map(|f| (f.0, f.1, (f.2 * 100.0).round() / 100.0)).collect();
             println!("  {failed:?}");
         }
         header.push(scenario.name().to_owned());

@@ -88,5 +88,7 @@ fn print_text(report: &Report) {
 pub fn processor() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let named = info.lines().find_map(|line| line.strip_prefix("model name").or_else(|| line.strip_prefix("Model")));
-    named.and_then(|rest| rest.split(':').nth(1)).map_or_else(|| std::env::consts::ARCH.to_owned(), |name| name.trim().to_owned())
+    named
+        .and_then(|rest| rest.split(':').nth(1))
+        .map_or_else(|| std::env::consts::ARCH.to_owned(), |name| name.trim().to_owned())
 }

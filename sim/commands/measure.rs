@@ -68,8 +68,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     eprintln!("runtime: {}", runtime_line(&info));
     let wanted = MeasureOptions { hz: args.hz, count: args.count, batch: args.batch, ..MeasureOptions::default() };
     let seconds = (wanted.count + wanted.warm_up) as f64 / args.hz.max(1e-3);
-    let measurement =
-        with_progress(seconds, || runtime::measure(engine.as_mut(), &wanted)).into_diagnostic()?;
+    let measurement = with_progress(seconds, || runtime::measure(engine.as_mut(), &wanted)).into_diagnostic()?;
     let runtime = format!("{} {}", info.obtained, info.version);
     if let Some(out) = &args.out {
         record::write_trace(out, &Trace { batch: args.batch, ..trace_of(&info, &measurement) }).into_diagnostic()?;

@@ -40,7 +40,8 @@ struct Report {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let recording = record::read(&args.log).into_diagnostic()?;
     let header = &recording.header;
-    let scenario = scenario::parse(&header.scenario_toml, &format!("{} (in {})", header.scenario_name, args.log.display()))?;
+    let scenario =
+        scenario::parse(&header.scenario_toml, &format!("{} (in {})", header.scenario_name, args.log.display()))?;
     let setup = Overrides::from_map(&header.overrides)?
         .setup(&scenario, header.seed)
         .wrap_err("the scenario in the log cannot be set up again")?;
@@ -90,7 +91,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 fn print_text(report: &Report) {
     let Report { scenario, seed, ticks, digest, .. } = report;
     match (report.first_differing_tick, report.first_differing_s) {
-        (Some(tick), Some(at)) => println!("{scenario}, seed {seed}: the state differs from tick {tick} on ({at:.4} s)"),
+        (Some(tick), Some(at)) => {
+            println!("{scenario}, seed {seed}: the state differs from tick {tick} on ({at:.4} s)")
+        }
         _ => println!("{scenario}, seed {seed}: {ticks} ticks, every digest equal ({digest})"),
     }
     if !report.complete {

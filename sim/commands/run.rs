@@ -12,9 +12,9 @@ use scenario::{Facts, Latency};
 use timing::{SimTime, Span};
 
 use super::{FAILED, UNTRUSTED, print_json};
+use crate::assets;
 use crate::launch::{Launched, Overrides, RuntimeOptions, launch, worker};
 use crate::timeline::{Timeline, verdict};
-use crate::assets;
 
 /// Options of `run`.
 #[derive(clap::Args, Debug)]
@@ -172,7 +172,9 @@ fn complaints(driver: &episode::Driver, invalid: bool, measured: bool, paced: bo
         complaints.push("physics broke down: a body went non-finite".into());
     }
     if measured && !paced {
-        complaints.push("measured without keeping to the wall clock (--unpaced): an idling device answers differently".into());
+        complaints.push(
+            "measured without keeping to the wall clock (--unpaced): an idling device answers differently".into(),
+        );
     }
     // One start in a hundred may be late: this is not a real-time operating system.
     if let Some(share) = driver.cadence_off().filter(|share| measured && paced && *share > 0.01) {

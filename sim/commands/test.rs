@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use episode::Summary;
@@ -54,7 +54,9 @@ struct Case {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let paths = scenario::find_scenarios(&args.paths);
     if args.list {
-        paths.iter().for_each(|path| println!("{}", path.display()));
+        for path in &paths {
+            println!("{}", path.display());
+        }
         return Ok(if paths.is_empty() { ExitCode::from(NOTHING) } else { ExitCode::SUCCESS });
     }
     if paths.is_empty() {
@@ -74,7 +76,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let failed = count(|v| matches!(v, Verdict::Failed(_)));
     let broken = count(|v| matches!(v, Verdict::Broken(_)));
     let untrusted = count(|v| matches!(v, Verdict::Untrusted(_)));
-    println!("{} passed, {failed} failed, {untrusted} not to be trusted, {broken} invalid", count(|v| matches!(v, Verdict::Passed)));
+    println!(
+        "{} passed, {failed} failed, {untrusted} not to be trusted, {broken} invalid",
+        count(|v| matches!(v, Verdict::Passed))
+    );
     Ok(ExitCode::from(match (broken, failed, untrusted) {
         (1.., ..) => super::USAGE,
         (_, 1.., _) => FAILED,
@@ -86,7 +91,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 /// All cases in the order of `paths`: side by side, but measured ones one at a time and after the others, so that
 /// nothing loads the cores while a latency is measured.
 fn run_all(paths: &[PathBuf], jobs: usize, runtime: &RuntimeOptions) -> Vec<Case> {
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(paths.len() as u64).with_style(style);
     bar.enable_steady_tick(Duration::from_millis(200));
     let cases: Mutex<Vec<(usize, Case)>> = Mutex::new(Vec::new());
@@ -160,12 +166,15 @@ fn report_line(case: &Case) {
         Verdict::Untrusted(_) => "UNTRUSTED",
         Verdict::Broken(_) => "INVALID  ",
     };
-    let outcome = case.summary.as_ref().map(|s| format!("{} after {:.2} s", s.outcome, s.sim_seconds)).unwrap_or_default();
+    let outcome =
+        case.summary.as_ref().map(|s| format!("{} after {:.2} s", s.outcome, s.sim_seconds)).unwrap_or_default();
     println!("{word} {} {outcome}", case.path.display());
     for line in details(&case.verdict) {
         println!("    {line}");
     }
-    if let Some(story) = case.summary.as_ref().and_then(|s| s.story.as_ref()).filter(|_| !matches!(case.verdict, Verdict::Passed)) {
+    if let Some(story) =
+        case.summary.as_ref().and_then(|s| s.story.as_ref()).filter(|_| !matches!(case.verdict, Verdict::Passed))
+    {
         println!("    {}", story.sentence());
     }
     if std::env::var_os("GITHUB_ACTIONS").is_some() && !matches!(case.verdict, Verdict::Passed) {

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use episode::Supply;
 use miette::{IntoDiagnostic, Result, miette};
-use runtime::{Rung, Worker};
+use runtime::{Engine, MeasureOptions, Rung, Worker};
 use scenario::{Latency, Scenario};
 use timing::{Source, Trace};
 use view::{Choice, Launched, Launcher, Settings, ViewOptions};
 
 use super::Args;
 use crate::assets;
-use crate::launch::{Overrides, RuntimeOptions, calibrate, launch, source, worker};
+use crate::launch::{Overrides, RuntimeOptions, launch, source, trace_of, worker};
 
 /// Why no window can be opened here; `None` if one can. Bevy and winit panic where there is no display, so another
 /// process of ours tries it first.
@@ -80,6 +80,14 @@ pub fn open(args: Args) -> Result<ExitCode> {
     let options = ViewOptions { size: args.size, script, shots: args.shots, ..ViewOptions::default() };
     view::run(Box::new(root), settings, options).into_diagnostic()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Times of a network alone on the machine, before a window or anything else loads it.
+fn calibrate(engine: &mut dyn Engine, hz: f64) -> Option<Trace> {
+    // A second: enough for a median, short enough to wait for.
+    let options = MeasureOptions { hz, count: hz.ceil() as usize, warm_up: 5, ..MeasureOptions::default() };
+    let measurement = runtime::measure(engine, &options).ok()?;
+    Some(trace_of(engine.info(), &measurement))
 }
 
 /// The composition root as the window sees it.

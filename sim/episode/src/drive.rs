@@ -178,7 +178,10 @@ impl Driver {
             Ok((measured, outputs)) => {
                 let service = known.unwrap_or(measured);
                 let copies = batch_size(episode);
-                let used = outputs.into_iter().next().filter(|_| !matches!(self.supply, Supply::Worker { surrogate: true, .. }));
+                let used = outputs
+                    .into_iter()
+                    .next()
+                    .filter(|_| !matches!(self.supply, Supply::Worker { surrogate: true, .. }));
                 let output = used.map(|tensor| first_row(tensor, copies)).unwrap_or_default();
                 episode.deliver(Prediction { id, service, output });
             }

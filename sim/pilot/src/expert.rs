@@ -62,11 +62,13 @@ pub fn expert(observation: &Observation, rover: &Rover, cruise: f64) -> Decision
         *cost = planner.cost(GRID.speeds[speed] * cruise, GRID.yaw_rates[yaw]) + SLOW * (4 - speed) as f64;
     }
     let mut class = cheapest(&costs);
-    if planner.must_brake(GRID.speeds[GRID.indices(class).0] * cruise) {
+    let stop = &costs[..GRID.yaw_rates.len()];
+    let ceiling = costs[class];
+    // Unless a stop is where one is run over.
+    let stop_is_safe = stop[cheapest(stop)] < HIT || ceiling >= HIT;
+    if stop_is_safe && planner.must_brake(GRID.speeds[GRID.indices(class).0] * cruise) {
         // Half a brake is a bet on where the other will be; whoever drives late would lose it.
-        let ceiling = costs[class];
-        let yaws = GRID.yaw_rates.len();
-        for cost in &mut costs[yaws..] {
+        for cost in &mut costs[GRID.yaw_rates.len()..] {
             *cost = cost.max(ceiling) + HIT;
         }
         class = cheapest(&costs);

@@ -370,7 +370,8 @@ impl Line {
 
     /// Takes an inference whose end is due off the device.
     fn take_due(&mut self, due: impl Fn(End) -> bool) -> Option<Serving> {
-        let (i, _) = self.serving.iter().enumerate().filter(|(_, s)| due(s.end)).min_by_key(|(_, s)| s.frame.captured)?;
+        let (i, _) =
+            self.serving.iter().enumerate().filter(|(_, s)| due(s.end)).min_by_key(|(_, s)| s.frame.captured)?;
         Some(self.serving.remove(i))
     }
 

@@ -53,10 +53,13 @@ impl FromStr for Schedule {
 
     fn from_str(s: &str) -> Result<Self, String> {
         let help = || {
-            format!("found schedule `{s}`; expected newest, skip, fifo:DEPTH, batch:N:TIMEOUT_MS or pipeline, such as fifo:2 or batch:4:50")
+            format!(
+                "found schedule `{s}`; expected newest, skip, fifo:DEPTH, batch:N:TIMEOUT_MS or pipeline, such as fifo:2 or batch:4:50"
+            )
         };
         let mut parts = s.split(':');
-        let count = |p: Option<&str>| p.and_then(|p| p.parse().ok()).filter(|n| (1..=1024).contains(n)).ok_or_else(help);
+        let count =
+            |p: Option<&str>| p.and_then(|p| p.parse().ok()).filter(|n| (1..=1024).contains(n)).ok_or_else(help);
         let schedule = match parts.next() {
             Some("newest") => Self::Newest,
             Some("skip") => Self::Skip,

@@ -19,7 +19,7 @@ pub(crate) struct GhostRobot;
 pub(crate) struct GhostActor(usize);
 
 /// Nearer than this, a ghost and its owner would only flicker into each other, metres.
-const APART: f64 = 0.03;
+const APART: f64 = 0.06;
 
 /// Sets the ghosts up, unseen.
 pub(crate) fn stage(

@@ -12,7 +12,7 @@ pub(crate) fn hud(ui: &mut Ui, scene: &Scene) {
     badge(ui, scene.badge);
     ui.add_space(2.0);
     let metres = |m: f64| if m.is_finite() { format!("{m:.2} m") } else { "none".into() };
-    let age = scene.age.map_or("none yet".into(), |age| format!("{:.0} ms", age.ms()));
+    let age = scene.age.map_or("none yet".into(), |age| format!("{} ms", panel::ms(age.ms())));
     row(ui, "age of command", &age, Some(theme::GHOST));
     row(ui, "driven blind", &metres(scene.blind), Some(theme::BLIND));
     match scene.world.robot {

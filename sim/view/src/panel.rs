@@ -81,7 +81,7 @@ fn run(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>)
         },
     );
     if let Some(choice) = current {
-        two_lines(ui, &choice.description);
+        lines(ui, &choice.description, 2);
     }
     labelled(ui, "seed", |ui| {
         let mut seed = desk.settings.seed;
@@ -124,15 +124,24 @@ pub(crate) fn speed(speed: f64) -> String {
     if speed < 0.995 { format!("{speed:.2}x") } else { format!("{speed:.0}x") }
 }
 
-/// Small print in a space of two lines, whole on hover.
-fn two_lines(ui: &mut Ui, text: &str) {
+/// Milliseconds with two digits that count.
+pub(crate) fn ms(ms: f64) -> String {
+    match ms {
+        ms if ms < 0.995 => format!("{ms:.2}"),
+        ms if ms < 9.95 => format!("{ms:.1}"),
+        ms => format!("{ms:.0}"),
+    }
+}
+
+/// Small print in a space of so many lines, whole on hover.
+fn lines(ui: &mut Ui, text: &str, most: usize) {
     let mut job = egui::text::LayoutJob::simple(
         text.to_owned(),
         egui::FontId::proportional(theme::SMALL),
         theme::FAINT,
         ui.available_width(),
     );
-    job.wrap.max_rows = 2;
+    job.wrap.max_rows = most;
     ui.label(job).on_hover_text(text);
 }
 
@@ -318,9 +327,9 @@ fn network(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Acti
             }
         });
     });
-    for line in [&snapshot.runtime_line, &snapshot.model_line] {
+    for (line, most) in [(&snapshot.runtime_line, 3), (&snapshot.model_line, 2)] {
         if !line.is_empty() {
-            two_lines(ui, line);
+            lines(ui, line, most);
         }
     }
 }

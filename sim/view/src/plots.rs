@@ -5,11 +5,11 @@ use egui_plot::{Line, Plot, PlotBounds, PlotPoints, Points};
 use timing::{Fate, SimTime, Span, Stage};
 
 use crate::snapshot::{AgeStrip, Life};
-use crate::theme;
+use crate::{panel, theme};
 
 /// Age of the command in force over the last seconds: a saw that falls to the latency at each application.
 pub(crate) fn age_strip(ui: &mut Ui, strip: &AgeStrip) {
-    let last = strip.peaks.last().map_or(String::new(), |peak| format!("last peak {:.0} ms", peak[1]));
+    let last = strip.peaks.last().map_or(String::new(), |peak| format!("last peak {} ms", panel::ms(peak[1])));
     heading(ui, "Age of the command in force", &last);
     let highest = strip.saw.iter().map(|corner| corner[1]).fold(0.0, f64::max);
     let top = nice(highest * 1.1).max(20.0);
@@ -57,7 +57,7 @@ fn parts(end: f64) -> f64 {
 
 /// The next number of the row 20, 30, 40, 60, 80, 100, 150 ...
 fn nice(value: f64) -> f64 {
-    let decade = 10f64.powf(value.max(1.0).log10().floor());
+    let decade = 10f64.powf(value.max(1e-3).log10().floor());
     [1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0].into_iter().map(|m| m * decade).find(|&n| n >= value).unwrap_or(10.0 * decade)
 }
 
@@ -68,75 +68,92 @@ fn heading(ui: &mut Ui, title: &str, right: &str) {
     });
 }
 
-/// The last inferences as bars from capture to application, by stage; dropped frames as ticks.
+/// Where an instant of a life is drawn: `(captured, instant)` to points.
+type Place<'a> = dyn Fn(SimTime, SimTime) -> f32 + 'a;
+
+/// The last inferences as bars from capture to application, by stage; dropped frames as ticks. Where they are so short that
+/// bars on one axis of time would be specks, all begin at their capture.
 pub(crate) fn waterfall(ui: &mut Ui, lives: &[Life], now: SimTime) {
-    let dropped = lives.iter().filter(|life| life.fate == Some(Fate::Dropped)).count();
-    let right = if dropped > 0 { format!("{dropped} dropped among them") } else { String::new() };
-    heading(ui, "The last inferences, from capture to command", &right);
-    let legend_height = 16.0;
-    let size = ui.available_size();
-    let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
-    let painter = ui.painter_at(rect);
     let bars: Vec<&Life> = lives.iter().filter(|life| life.fate != Some(Fate::Dropped)).collect();
-    let area = Rect::from_min_max(rect.min, rect.max - egui::vec2(0.0, legend_height));
+    let end = |life: &Life| life.bars.last().map_or(life.captured, |bar| bar.2);
+    let first = lives.iter().map(|life| life.captured).min().unwrap_or(now);
+    let last = bars.iter().map(|life| end(life)).max().unwrap_or(now).max(now);
+    let longest = bars.iter().map(|life| (end(life) - life.captured).ms()).fold(0.0, f64::max);
+    let whole = (last - first).ms();
+    let aligned = longest < 0.06 * whole;
+    let dropped = lives.len() - bars.len();
+    let right = match (dropped, aligned) {
+        (0, false) => String::new(),
+        (0, true) => "each from its capture".to_owned(),
+        (n, _) => format!("{n} dropped among them"),
+    };
+    heading(ui, "The last inferences, from capture to command", &right);
+    let (rect, _) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
+    let painter = ui.painter_at(rect);
+    let area = Rect::from_min_max(rect.min, rect.max - egui::vec2(0.0, 16.0));
     if bars.is_empty() {
         painter.text(area.center(), Align2::CENTER_CENTER, "no inference yet", FontId::proportional(12.0), theme::FAINT);
         return;
     }
-    let first = lives.iter().map(|life| life.captured).min().unwrap_or(now);
-    let last = bars.iter().flat_map(|life| life.bars.last().map(|bar| bar.2)).max().unwrap_or(now).max(now);
-    let span = nice((last - first).ms() * 1.02).max(20.0);
-    let start = last - Span::from_ms(span);
+    let span = if aligned { nice(longest) } else { nice(whole * 1.02).max(20.0) };
     let scale = f64::from(area.width() - 40.0) / span;
-    let x = |t: SimTime| area.left() + ((t - start).ms() * scale) as f32;
-    time_grid(&painter, area, span, last, &x);
+    let x = |captured: SimTime, t: SimTime| {
+        let since = if aligned { t - captured } else { t - (last - Span::from_ms(span)) };
+        area.left() + (since.ms() * scale) as f32
+    };
+    time_grid(&painter, area, span, aligned);
     let ticks = 9.0;
     let pitch = ((area.height() - ticks - 12.0) / bars.len().max(6) as f32).min(15.0);
     for (i, life) in bars.iter().enumerate() {
         let top = area.top() + 1.0 + i as f32 * pitch;
         bar(&painter, life, top, (pitch - 2.0).max(2.0), &x);
     }
-    for life in lives.iter().filter(|life| life.fate == Some(Fate::Dropped)) {
-        let at = x(life.captured);
+    for life in lives.iter().filter(|life| life.fate == Some(Fate::Dropped) && !aligned) {
+        let at = x(life.captured, life.captured);
         let bottom = area.bottom() - 12.0;
         painter.line_segment([Pos2::new(at, bottom - ticks + 1.0), Pos2::new(at, bottom)], Stroke::new(2.0, theme::INK));
     }
     legend(&painter, Rect::from_min_max(Pos2::new(rect.left(), area.bottom()), rect.max), &bars, dropped > 0);
 }
 
-fn time_grid(painter: &Painter, area: Rect, span: f64, last: SimTime, x: &impl Fn(SimTime) -> f32) {
+fn time_grid(painter: &Painter, area: Rect, span: f64, aligned: bool) {
     let parts = parts(span);
-    let step = span / parts;
     for i in 0..=parts as i32 {
-        let back = f64::from(i) * step;
-        let at = x(last - Span::from_ms(back));
+        let share = f64::from(i) / parts;
+        let at = area.left() + (f64::from(area.width() - 40.0) * share) as f32;
         let line = [Pos2::new(at, area.top()), Pos2::new(at, area.bottom() - 12.0)];
         painter.line_segment(line, Stroke::new(1.0, theme::RULE));
-        let text = if i == 0 { "now".to_owned() } else { format!("-{back:.0} ms") };
-        let align = if f64::from(i) == parts { Align2::LEFT_BOTTOM } else { Align2::CENTER_BOTTOM };
+        let text = match (aligned, i) {
+            (true, 0) => "capture".to_owned(),
+            (true, _) => format!("+{} ms", panel::ms(span * share)),
+            (false, _) if share == 1.0 => "now".to_owned(),
+            (false, _) => format!("-{:.0} ms", span * (1.0 - share)),
+        };
+        let align = if i == 0 { Align2::LEFT_BOTTOM } else { Align2::CENTER_BOTTOM };
         painter.text(Pos2::new(at, area.bottom()), align, text, FontId::proportional(10.5), theme::FAINT);
     }
 }
 
-fn bar(painter: &Painter, life: &Life, top: f32, height: f32, x: &impl Fn(SimTime) -> f32) {
-    let mut end = x(life.captured);
+fn bar(painter: &Painter, life: &Life, top: f32, height: f32, x: &Place) {
+    let start = x(life.captured, life.captured);
+    let mut end = start;
     for &(stage, from, to) in &life.bars {
         let colour = match life.fate {
             Some(Fate::Applied) => theme::stage(stage),
             None => theme::stage(stage).gamma_multiply(0.75),
             _ => theme::stage(stage).gamma_multiply(0.35),
         };
-        let rect = Rect::from_min_max(Pos2::new(x(from), top), Pos2::new(x(to).max(x(from) + 1.0), top + height));
+        let [from, to] = [from, to].map(|t| x(life.captured, t));
+        let rect = Rect::from_min_max(Pos2::new(from, top), Pos2::new(to.max(from + 1.0), top + height));
         painter.rect_filled(rect, 1.0, colour);
         end = rect.right();
     }
-    let start = x(life.captured);
     painter.line_segment([Pos2::new(start, top), Pos2::new(start, top + height)], Stroke::new(1.5, theme::INK));
     let middle = Pos2::new(end + 4.0, top + height / 2.0);
     let font = FontId::proportional(10.5);
     match (life.fate, life.bars.last()) {
         (Some(Fate::Applied), Some(last)) if height > 7.0 => {
-            let text = format!("{:.0}", (last.2 - life.captured).ms());
+            let text = panel::ms((last.2 - life.captured).ms());
             painter.text(middle, Align2::LEFT_CENTER, text, font, theme::INK);
         }
         (Some(Fate::Lost), _) => {
@@ -190,8 +207,8 @@ mod tests {
 
     #[test]
     fn the_top_of_the_plot_moves_in_few_steps() {
-        for (value, top) in [(0.0, 1.0), (20.0, 20.0), (21.0, 30.0), (99.0, 100.0), (101.0, 150.0), (450.0, 600.0)] {
-            assert_eq!(nice(value), top, "{value}");
+        for (value, top) in [(0.0, 0.001), (0.25, 0.3), (20.0, 20.0), (21.0, 30.0), (99.0, 100.0), (101.0, 150.0), (450.0, 600.0)] {
+            assert!((nice(value) - top).abs() < 1e-9, "{value}");
         }
     }
 }

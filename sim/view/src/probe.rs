@@ -50,6 +50,33 @@ pub fn probe() -> Result<(), String> {
     match outcome {
         Ok(AppExit::Success) => Ok(()),
         _ if said.is_empty() => Err("the window library gave up without a reason".into()),
-        _ => Err(said),
+        _ => Err(reason(&said)),
+    }
+}
+
+/// What a panic of Bevy's or winit's means to a person.
+fn reason(said: &str) -> String {
+    let known = [
+        ("XOpenDisplayFailed", "the display cannot be opened"),
+        ("Unable to find a GPU", "there is no graphics driver, neither Vulkan nor OpenGL"),
+        ("libxkbcommon", "the library libxkbcommon-x11 is missing"),
+        ("XInput", "the library libXi (X input) is missing"),
+        ("Xcursor", "the library libXcursor is missing"),
+        ("XRandR", "the library libXrandr is missing"),
+    ];
+    let known = known.iter().find(|(word, _)| said.contains(word)).map(|(_, means)| *means);
+    known.map_or_else(|| said.chars().take(160).collect(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_short() {
+        let said = "Failed to build event loop: Os(OsError { line: 788, file: \"x.rs\", error: XNotSupported(XOpenDisplayFailed) })";
+        assert_eq!(reason(said), "the display cannot be opened");
+        assert_eq!(reason("something else"), "something else");
+        assert_eq!(reason(&"x".repeat(900)).len(), 160);
     }
 }

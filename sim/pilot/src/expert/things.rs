@@ -5,7 +5,9 @@ use plant::{Observation, Outline};
 use super::rollout::{Body, Motion, STEP_SECS, STEPS};
 
 /// Nearer than this counts as touching, metres: to what stands, and to what moves. What is nearer already may stay so.
-const TOUCH: [f64; 2] = [0.0, 0.12];
+const TOUCH: [f64; 2] = [0.0, 0.03];
+/// Nearer than this to what moves is a graze, metres: a bet on its velocity, so it costs this much a second.
+const GRAZE: (f64, f64) = (0.12, 45.0);
 /// Distance that is kept if possible, metres.
 const MARGIN: [f64; 2] = [0.04, 0.20];
 /// Distance below which nearness costs, metres.
@@ -112,7 +114,8 @@ impl Things {
             }
             let inside = ((soft - clear) / (soft - margin)).min(1.0);
             let cost = WEIGHT[thing.kind] * inside * inside + INSIDE * (margin - clear).max(0.0);
-            worst.cost = worst.cost.max(cost);
+            let graze = if thing.kind == 1 && clear < GRAZE.0 { GRAZE.1 } else { 0.0 };
+            worst.cost = worst.cost.max(cost + graze);
             worst.touches |= clear < thing.touch;
         }
         worst

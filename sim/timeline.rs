@@ -30,7 +30,7 @@ impl Timeline {
             Command::Twist { linear, .. } => linear,
             Command::Acceleration { base } => base.abs(),
         };
-        let mut rows = vec![
+        let mut rows = [
             self.row("speed", "m/s", |tick| tick.robot.linear.abs()),
             self.row("commanded", "m/s", commanded),
             self.row("age", "ms", |tick| tick.age.map_or(0.0, timing::Span::ms)),
@@ -66,38 +66,38 @@ pub fn verdict(summary: &Summary) -> String {
     let Summary { scenario, seed, outcome, sim_seconds, latency_ms, age_ms, .. } = summary;
     let mut text = format!("{scenario}, seed {seed}: {outcome} after {sim_seconds:.2} s\n");
     if let Some(story) = &summary.story {
-        let _ = write!(text, "{}\n", story.sentence());
+        let _ = writeln!(text, "{}", story.sentence());
     }
     let modelled = if summary.modelled { ", modelled" } else { "" };
     let _ =
-        write!(text, "  pilot      {} on {}, latency {}{modelled}\n", summary.model, summary.runtime, summary.latency);
-    let _ = write!(
+        writeln!(text, "  pilot      {} on {}, latency {}{modelled}", summary.model, summary.runtime, summary.latency);
+    let _ = writeln!(
         text,
-        "  latency    p50 {:.2}  p90 {:.2}  p99 {:.2}  max {:.2} ms, capture to command\n",
+        "  latency    p50 {:.2}  p90 {:.2}  p99 {:.2}  max {:.2} ms, capture to command",
         latency_ms.p50, latency_ms.p90, latency_ms.p99, latency_ms.max
     );
-    let _ = write!(text, "  age        p50 {:.2}  p99 {:.2}  max {:.2} ms\n", age_ms.p50, age_ms.p99, age_ms.max);
-    let _ = write!(
+    let _ = writeln!(text, "  age        p50 {:.2}  p99 {:.2}  max {:.2} ms", age_ms.p50, age_ms.p99, age_ms.max);
+    let _ = writeln!(
         text,
-        "  frames     {} inferred, {} dropped, {} superseded, {} lost\n",
+        "  frames     {} inferred, {} dropped, {} superseded, {} lost",
         summary.inferences, summary.dropped, summary.superseded, summary.lost
     );
     let clearance = summary.min_clearance_m.map_or_else(|| "none to measure".into(), |m| format!("{m:.3} m at least"));
-    let _ = write!(text, "  clearance  {clearance}; at most {:.3} m driven blind\n", summary.blind_m_max);
+    let _ = writeln!(text, "  clearance  {clearance}; at most {:.3} m driven blind", summary.blind_m_max);
     if summary.overhead_us.p50 > 0.0 {
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "  harness    p50 {:.1}  p99 {:.1} us a frame, outside simulated time (hand-over p50 {:.1} us)\n",
+            "  harness    p50 {:.1}  p99 {:.1} us a frame, outside simulated time (hand-over p50 {:.1} us)",
             summary.overhead_us.p50, summary.overhead_us.p99, summary.hand_over_us.p50
         );
     }
-    let _ = write!(
+    let _ = writeln!(
         text,
-        "  speed      {:.1} simulated seconds a second; digest {}\n",
+        "  speed      {:.1} simulated seconds a second; digest {}",
         summary.realtime_factor, summary.digest
     );
     for complaint in &summary.complaints {
-        let _ = write!(text, "  not trusted: {complaint}\n");
+        let _ = writeln!(text, "  not trusted: {complaint}");
     }
     text
 }

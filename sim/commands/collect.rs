@@ -353,7 +353,7 @@ impl<'a> Drive<'a> {
 
     /// The command with what disturbs it, which ends as soon as it matters what is done.
     fn disturb(&mut self, command: Command, label: &Label, frame: u64) -> Command {
-        if self.engine.is_some() && frame % 40 == 0 {
+        if self.engine.is_some() && frame.is_multiple_of(40) {
             self.expert_drives = self.dice.unit() < self.args.beta;
         }
         let command = if self.engine.is_some() && self.expert_drives { label.command } else { command };

@@ -90,12 +90,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 fn print_text(report: &Report) {
     let Report { scenario, seed, ticks, digest, .. } = report;
-    match (report.first_differing_tick, report.first_differing_s) {
-        (Some(tick), Some(at)) => {
-            println!("{scenario}, seed {seed}: the state differs from tick {tick} on ({at:.4} s)")
-        }
-        _ => println!("{scenario}, seed {seed}: {ticks} ticks, every digest equal ({digest})"),
-    }
+    let verdict = match (report.first_differing_tick, report.first_differing_s) {
+        (Some(tick), Some(at)) => format!("the state differs from tick {tick} on ({at:.4} s)"),
+        _ => format!("{ticks} ticks, every digest equal ({digest})"),
+    };
+    println!("{scenario}, seed {seed}: {verdict}");
     if !report.complete {
         println!("the log is incomplete: its run was cut off, and only what it holds was compared");
     }

@@ -217,7 +217,7 @@ def main():
     parser.add_argument("--all", action="store_true", help="everything")
     parser.add_argument("--quick", action="store_true", help="everything, tiny, and nothing in assets/ is touched")
     parser.add_argument("--deadtime", default=str(ROOT / "target/release/deadtime"), help="the program")
-    parser.add_argument("--data", type=Path, default=None, help="samples and checkpoints; default training/data")
+    parser.add_argument("--data", type=Path, default=None, help="samples and checkpoints; default data/training")
     parser.add_argument("--episodes", type=int, default=40, help="episodes a course and round")
     parser.add_argument("--rounds", type=int, default=4, help="rounds of DAgger")
     parser.add_argument("--jobs", type=int, default=2)
@@ -225,7 +225,7 @@ def main():
     if not (args.all or args.quick):
         parser.error("say --all or --quick")
     torch.set_num_threads(args.jobs)
-    args.data = args.data or ROOT / "training" / ("data-quick" if args.quick else "data")
+    args.data = args.data or ROOT / "data" / ("training-quick" if args.quick else "training")
     args.data.mkdir(parents=True, exist_ok=True)
     global MODELS
     if args.quick:

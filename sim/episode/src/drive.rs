@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use runtime::{Data, Finished, Job, Running, Tensor, Worker};
-use timing::{Schedule, ServiceTime, SimTime, Span};
+use timing::{ServiceTime, SimTime, Span};
 
+use crate::episode::batch_size;
 use crate::{Episode, Failure, OverheadUs, Prediction, Request, Status};
 
 /// An answer of an earlier run.
@@ -141,7 +142,7 @@ impl Driver {
                 }
                 let Some(request) = self.queue.pop_front() else { return };
                 let began = Instant::now();
-                let copies = batch_size(episode);
+                let copies = batch_size(episode.setup().line.schedule);
                 let inputs = if *surrogate {
                     runtime::synthetic_inputs(&worker.info().model, copies, request.id)
                 } else {
@@ -177,7 +178,7 @@ impl Driver {
         match finished.result {
             Ok((measured, outputs)) => {
                 let service = known.unwrap_or(measured);
-                let copies = batch_size(episode);
+                let copies = batch_size(episode.setup().line.schedule);
                 let used = outputs
                     .into_iter()
                     .next()
@@ -216,14 +217,6 @@ impl Driver {
             .collect();
         let off = gaps.iter().filter(|(sim, wall)| (wall / sim - 1.0).abs() > 0.1).count();
         (!gaps.is_empty()).then(|| off as f64 / gaps.len() as f64)
-    }
-}
-
-/// A batch is padded to its full size, whatever waits.
-fn batch_size(episode: &Episode) -> usize {
-    match episode.setup().line.schedule {
-        Schedule::Batch { n, .. } => n,
-        _ => 1,
     }
 }
 

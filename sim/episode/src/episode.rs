@@ -6,8 +6,8 @@ use std::sync::Arc;
 use plant::{Command, Observation, Piece, Plant};
 use scenario::{Compensation, Setup};
 use timing::{Event, Fate, Frame, Line, Schedule, ServiceTime, SimTime, Source, Span};
-use xxhash_rust::xxh3::Xxh3;
 
+use crate::digest::digest;
 use crate::log::TickEntry;
 use crate::mind::{Mind, Thought};
 use crate::verdict::{Sightings, Story};
@@ -57,6 +57,12 @@ impl Episode {
         }
         if source == Source::Measured && setup.line.schedule == Schedule::Pipeline {
             return Err(EpisodeError::NoOverlap);
+        }
+        let expected = batch_size(setup.line.schedule);
+        if let Source::Replay(trace) = &source
+            && trace.batch != expected
+        {
+            return Err(EpisodeError::BatchSize { found: trace.batch, expected });
         }
         let command = setup.initial_command;
         Ok(Self {
@@ -143,7 +149,7 @@ impl Episode {
         self.story.as_ref()
     }
 
-    /// The rolling digest (XXH3-64) at the last committed tick; see [`Episode::advance`] for what it covers.
+    /// The rolling digest (XXH3-64) at the last committed tick; what it covers stands in `digest.rs`.
     pub fn digest(&self) -> u64 {
         self.digest
     }
@@ -184,10 +190,6 @@ impl Episode {
     /// Order at one instant: edit, finish, loss, apply (by `c`), capture, arrive, start, and again until quiet; tick n
     /// holds the instants [t_n, t_(n+1)) and commits when none of them is left or unknown. While the end of an inference
     /// is unknown, nothing at or after `s` + [`Episode::still_running`] happens.
-    ///
-    /// At each tick the digest takes in, in this order: the digest before; the tick's index; the plant's state
-    /// ([`Plant::digest`]); (id, c, s) of started and unfinished inferences; (id, c, a, command) of finished and not yet
-    /// applied ones; the command in force and its (id, c). Integers little-endian, floats by their bits.
     pub fn advance(&mut self, until: SimTime) -> Status {
         loop {
             if self.outcome.is_some() {
@@ -406,7 +408,7 @@ impl Episode {
         self.stats.blind_max = self.stats.blind_max.max(blind);
         self.stats.min_clearance = self.stats.min_clearance.min(report.clearance);
         self.stats.collisions += report.contacts.len() as u32;
-        self.take_digest();
+        self.digest = digest(self.digest, &self.plant, &self.line, &self.thoughts, self.command);
         if self.log.is_some() {
             self.note(Entry::Tick(TickEntry {
                 at: tick_end,
@@ -442,36 +444,12 @@ impl Episode {
             self.note(Entry::Over { at: tick_end, outcome });
         }
     }
+}
 
-    fn take_digest(&mut self) {
-        let mut hash = Xxh3::new();
-        hash.update(&self.digest.to_le_bytes());
-        hash.update(&self.plant.tick().to_le_bytes());
-        self.plant.digest(&mut hash);
-        let mut instants = |id: u64, c: SimTime, t: Option<SimTime>| {
-            for word in [id.to_le_bytes(), c.0.to_le_bytes(), t.map_or(-1, |t| t.0).to_le_bytes()] {
-                hash.update(&word);
-            }
-        };
-        for serving in self.line.serving() {
-            instants(serving.frame.id, serving.frame.captured, serving.frame.started);
-        }
-        for frame in self.line.returning() {
-            instants(frame.id, frame.captured, frame.applied);
-        }
-        if let Some(frame) = self.line.in_force() {
-            instants(frame.id, frame.captured, frame.applied);
-        }
-        let returning = self.line.returning().iter().filter_map(|frame| self.thoughts.get(&frame.id));
-        for command in returning.map(|thought| thought.command).chain([self.command]) {
-            let (kind, a, b) = match command {
-                Command::Twist { linear, angular } => (0u8, linear, angular),
-                Command::Acceleration { base } => (1, base, 0.0),
-            };
-            hash.update(&[kind]);
-            hash.update(&a.to_bits().to_le_bytes());
-            hash.update(&b.to_bits().to_le_bytes());
-        }
-        self.digest = hash.digest();
+/// Frames in an inference: a batch is padded to its full size, whatever waits.
+pub(crate) fn batch_size(schedule: Schedule) -> usize {
+    match schedule {
+        Schedule::Batch { n, .. } => n,
+        _ => 1,
     }
 }

@@ -18,4 +18,15 @@ pub enum EpisodeError {
          newest, or a latency that is not measured"
     )]
     NoOverlap,
+    /// A trace of another batch size.
+    #[error(
+        "the trace holds inferences of {found} frames, the schedule wants {expected}; measure one with `deadtime measure \
+         --batch {expected}`, or choose another schedule"
+    )]
+    BatchSize {
+        /// In the trace.
+        found: usize,
+        /// In the schedule.
+        expected: usize,
+    },
 }

@@ -1,6 +1,7 @@
 //! The loop, without input or output: one value, [`Episode`]; clone it to fork time. [`Driver`] paces it and talks to
 //! the inference worker.
 
+mod digest;
 mod drive;
 mod episode;
 mod error;

@@ -129,10 +129,9 @@ impl Contract {
     /// What it is fed.
     pub fn inputs(self) -> &'static [TensorSpec] {
         match self {
-            Self::Rover => &[
-                TensorSpec { name: "scan", shape: &[1, 3, BEAMS] },
-                TensorSpec { name: "state", shape: &[1, 6] },
-            ],
+            Self::Rover => {
+                &[TensorSpec { name: "scan", shape: &[1, 3, BEAMS] }, TensorSpec { name: "state", shape: &[1, 6] }]
+            }
             Self::Balancer => &[TensorSpec { name: "body", shape: &[1, 4] }],
         }
     }

@@ -72,10 +72,7 @@ fn what_is_no_number_is_refused() {
     assert_eq!(Contract::Rover.decode(&output, 2.0), Err(NotFinite::At(7)));
     output[7] = f32::INFINITY;
     assert_eq!(Contract::Rover.decode(&output, 2.0), Err(NotFinite::At(7)));
-    assert_eq!(
-        Contract::Rover.decode(&[0.0; 3], 2.0).unwrap_err().to_string(),
-        "found 3 outputs, expected 65"
-    );
+    assert_eq!(Contract::Rover.decode(&[0.0; 3], 2.0).unwrap_err().to_string(), "found 3 outputs, expected 65");
     assert_eq!(Contract::Balancer.decode(&[f32::NAN], 2.0), Err(NotFinite::At(0)));
     assert_eq!(Contract::Balancer.decode(&[1.5], 2.0), Ok(Command::Acceleration { base: 1.5 }));
 }

@@ -10,7 +10,7 @@ mod things;
 use plant::{Command, Observation, Rover};
 
 use crate::grid::{GRID, Grid};
-use rollout::{Body, FIRST, Motion, STEPS, STEP_SECS};
+use rollout::{Body, FIRST, Motion, STEP_SECS, STEPS};
 use things::Things;
 
 /// What the expert thinks of every action.

@@ -22,7 +22,7 @@ mod motion;
 mod simple;
 
 pub use balance::balance_expert;
-pub use contract::{Contract, Input, NotFinite, TensorSpec, Tensor};
+pub use contract::{Contract, Input, NotFinite, Tensor, TensorSpec};
 pub use expert::{Decision, expert};
 pub use grid::{GRID, Grid};
 pub use motion::{governor, predict, reproject};

@@ -34,10 +34,7 @@ pub fn reproject(scan: &[f32], max_range: f32, pose: Pose, out: &mut Vec<f32>) {
     let (turn_sin, turn_cos) = libm::sincos(per_beam);
     let (sin, cos) = libm::sincos(-PI + per_beam / 2.0 - pose.yaw);
     let (back_sin, back_cos) = libm::sincos(pose.yaw);
-    let shift = [
-        -(pose.x * back_cos + pose.y * back_sin),
-        pose.x * back_sin - pose.y * back_cos,
-    ];
+    let shift = [-(pose.x * back_cos + pose.y * back_sin), pose.x * back_sin - pose.y * back_cos];
     let mut beam = [cos, sin];
     let mut point = |range: f32| {
         let r = f64::from(range);
@@ -166,11 +163,7 @@ fn advance(state: &mut RobotState, linear: f64, angular: f64, (up, down, turn): 
     let w = state.angular + (angular - state.angular).clamp(-turn * dt, turn * dt);
     let (ahead, turned) = (f64::midpoint(state.linear, v) * dt, f64::midpoint(state.angular, w) * dt);
     let (sin, cos) = libm::sincos(state.pose.yaw + turned / 2.0);
-    state.pose = Pose {
-        x: state.pose.x + ahead * cos,
-        y: state.pose.y + ahead * sin,
-        yaw: state.pose.yaw + turned,
-    };
+    state.pose = Pose { x: state.pose.x + ahead * cos, y: state.pose.y + ahead * sin, yaw: state.pose.yaw + turned };
     (state.linear, state.angular) = (v, w);
     state.odometer += ahead.abs();
 }

@@ -5,7 +5,7 @@ use episode::Outcome;
 use scenario::{Compensation, Latency};
 
 use crate::desk::outcome_title;
-use crate::snapshot::{Ending, Phase};
+use crate::snapshot::{Ending, Phase, Snapshot};
 use crate::{Action, Desk, Settings, theme};
 
 /// What a card says.
@@ -29,10 +29,10 @@ pub(crate) enum Press {
     Back,
 }
 
-/// The card for a phase, if it has one.
-pub(crate) fn card(phase: &Phase, desk: &Desk) -> Option<Card> {
-    match phase {
-        Phase::Over(ending) => Some(ended(ending, &desk.settings)),
+/// The card for a snapshot, if it needs one.
+pub(crate) fn card(snapshot: &Snapshot, desk: &Desk) -> Option<Card> {
+    match &snapshot.phase {
+        Phase::Over(ending) => Some(ended(ending, &snapshot.settings)),
         Phase::Failed(why) => Some(failed(why, desk)),
         _ => None,
     }

@@ -67,10 +67,10 @@ fn a_report_for_a_terminal_is_read_without_one() {
 #[test]
 fn a_failure_leads_back() {
     let mut desk = Desk::new(settings(), [vec![], vec![], vec![], vec![]]);
-    let live = crate::snapshot::Snapshot { run: 1, phase: Phase::Live, ..crate::snapshot::Snapshot::empty(settings()) };
-    desk.follow(&live);
+    desk.follow(&Snapshot { run: 1, phase: Phase::Live, ..Snapshot::empty(settings()) });
     desk.act(Action::Model("broken".into()));
-    let card = card(&Phase::Failed("no such model".into()), &desk).unwrap();
+    let failed = Snapshot { phase: Phase::Failed("no such model".into()), ..Snapshot::empty(settings()) };
+    let card = card(&failed, &desk).unwrap();
     assert_eq!(card.sentence, "no such model");
     assert!(card.buttons.iter().any(|(_, press)| *press == Press::Back));
 }

@@ -11,8 +11,9 @@ use crate::snapshot::{AgeStrip, Life};
 const TRAIL: usize = 8192;
 /// Ended frames: enough for ten inferences even where most frames are dropped.
 const ENDED: usize = 256;
-/// Rows of the waterfall.
+/// Rows of the waterfall, and how many of them are for inferences that have ended, however many are on the way.
 const ROWS: usize = 10;
+const ENDED_ROWS: usize = 4;
 /// Live times that are compared with the calibration.
 const LIVE: usize = 32;
 
@@ -93,7 +94,7 @@ impl History {
     /// The last inferences and those on the way, with the drops between them, oldest first.
     pub fn lives(&self, config: &LineConfig, on_the_way: &[Frame], now: SimTime) -> Vec<Life> {
         let mut lives = Vec::new();
-        let mut rows = on_the_way.len();
+        let mut rows = on_the_way.len().min(ROWS - ENDED_ROWS);
         for (frame, fate, at) in self.ended.iter().rev() {
             if *fate != Fate::Dropped {
                 rows += 1;

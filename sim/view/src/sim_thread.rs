@@ -241,11 +241,13 @@ impl Player {
     }
 
     fn change(&mut self, knob: Knob) {
-        let Some(stage) = &mut self.stage else { return };
+        // What is changed after the end holds for the next run: the window launches it with it.
+        let Some(stage) = self.stage.as_mut().filter(|stage| stage.episode.outcome().is_none()) else { return };
+        let settings = &mut self.shown.settings;
         let change = match knob {
             Knob::Latency(latency) => match self.launcher.source(&latency) {
                 Ok(source) => {
-                    self.shown.settings.latency = latency;
+                    settings.latency = latency;
                     Change::Source(source)
                 }
                 Err(why) => {
@@ -253,9 +255,18 @@ impl Player {
                     return;
                 }
             },
-            Knob::Cruise(cruise) => Change::Cruise(cruise),
-            Knob::Compensation(compensation) => Change::Compensation(compensation),
-            Knob::Deadline(ms) => Change::Deadline(ms.map(Span::from_ms)),
+            Knob::Cruise(cruise) => {
+                settings.cruise = Some(cruise);
+                Change::Cruise(cruise)
+            }
+            Knob::Compensation(compensation) => {
+                settings.compensation = compensation;
+                Change::Compensation(compensation)
+            }
+            Knob::Deadline(ms) => {
+                settings.deadline_ms = ms;
+                Change::Deadline(ms.map(Span::from_ms))
+            }
             Knob::Calibration => match &stage.calibration {
                 Some(trace) => Change::Source(Source::Replay(trace.clone())),
                 None => {

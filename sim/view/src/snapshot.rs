@@ -15,7 +15,7 @@ pub struct Snapshot {
     pub run: u64,
     /// What goes on.
     pub phase: Phase,
-    /// What was really set up for this run; the controls follow it when a run begins.
+    /// What this run is made from, with the changes made while it went on; the controls follow it when a run begins.
     pub settings: Settings,
     /// What was asked for and obtained, in one line.
     pub runtime_line: String,

@@ -54,7 +54,7 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
             });
         });
     }
-    if let Some(card) = card::card(&snapshot.phase, desk).filter(|_| !desk.card_closed) {
+    if let Some(card) = card::card(snapshot, desk).filter(|_| !desk.card_closed) {
         // Below the robot, which is in the middle.
         let bottom = scene.center_bottom() - egui::vec2(0.0, 16.0);
         let pressed = floating(&ctx, "card", Align2::CENTER_BOTTOM, bottom, |ui| card::draw(ui, &card));

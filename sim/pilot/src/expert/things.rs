@@ -45,10 +45,7 @@ struct Thing {
 impl Thing {
     /// Distance from a point to its outline; negative inside.
     fn distance(&self, point: [f64; 2], secs: f64) -> f64 {
-        let away = [
-            point[0] - self.at[0] - self.velocity[0] * secs,
-            point[1] - self.at[1] - self.velocity[1] * secs,
-        ];
+        let away = [point[0] - self.at[0] - self.velocity[0] * secs, point[1] - self.at[1] - self.velocity[1] * secs];
         let x = (away[0] * self.axis[0] + away[1] * self.axis[1]).abs() - self.half[0];
         let y = (away[1] * self.axis[0] - away[0] * self.axis[1]).abs() - self.half[1];
         let outside = libm::sqrt(x.max(0.0) * x.max(0.0) + y.max(0.0) * y.max(0.0));

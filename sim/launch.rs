@@ -80,7 +80,7 @@ pub fn trace_of(info: &EngineInfo, measurement: &Measurement) -> Trace {
     };
     Trace {
         model: info.model.path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
-        runtime: format!("{} {}", info.obtained, info.version),
+        runtime: engine_name(info),
         device: crate::commands::doctor::processor(),
         batch: 1,
         trusted: measurement.trusted,
@@ -193,7 +193,9 @@ fn pilot_named(name: &str, setup: &Setup) -> Result<PilotSpec> {
         "brake_on_sight" => match setup.sight {
             Some(sight) => PilotSpec::BrakeOnSight { sight },
             None => {
-                return Err(miette!("brake_on_sight needs `sight` (metres) under [controller]; this scenario has none"));
+                return Err(miette!(
+                    "brake_on_sight needs `sight` (metres) under [controller]; this scenario has none"
+                ));
             }
         },
         _ => PilotSpec::Network { model: name.to_owned() },
@@ -258,7 +260,7 @@ pub fn launch(mut setup: Setup, load: impl FnOnce(&str) -> Result<Worker>) -> Re
     let labels = Labels {
         model,
         latency,
-        runtime: engine.as_ref().map_or_else(|| "none".into(), |info| format!("{} {}", info.obtained, info.version)),
+        runtime: engine.as_ref().map_or_else(|| "none".into(), engine_name),
         runtime_line: engine.as_ref().map_or_else(|| "no network is run".into(), runtime_line),
         remarks,
     };
@@ -266,9 +268,15 @@ pub fn launch(mut setup: Setup, load: impl FnOnce(&str) -> Result<Worker>) -> Re
     Ok(Launched { episode, driver: Driver::new(supply), labels })
 }
 
+/// The rung and the version of its library, without the library's place.
+pub fn engine_name(info: &EngineInfo) -> String {
+    let version = info.version.split(" (").next().unwrap_or_default();
+    format!("{} ({version})", info.obtained)
+}
+
 /// Asked for, obtained, and why not more.
 pub fn runtime_line(info: &EngineInfo) -> String {
     let refused: Vec<String> = info.refused.iter().map(|(rung, why)| format!("no {rung}: {why}")).collect();
     let tail = if refused.is_empty() { String::new() } else { format!(" ({})", refused.join("; ")) };
-    format!("asked for {}, obtained {} {}{tail}", info.requested, info.obtained, info.version)
+    format!("asked for {}, obtained {}: {}{tail}", info.requested, info.obtained, info.version)
 }

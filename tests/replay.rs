@@ -9,6 +9,10 @@ fn a_run_with_the_network_replays_and_so_does_one_without() {
         ("measured", vec!["run", "lesson", "--latency", "measured", "--unpaced", "--seed", "3"]),
         ("fixed", vec!["run", "lesson", "--latency", "fixed:120", "--seed", "4"]),
         ("profile", vec!["run", "lesson", "--latency", "profile:orin-nx-retinanet", "--model", "expert"]),
+        (
+            "surrogate",
+            vec!["run", "slalom", "--model", "sim/runtime/tests/data/conv.onnx", "--latency", "measured", "--unpaced"],
+        ),
         ("expert", vec!["run", "slalom", "--model", "expert", "--latency", "service:40", "--schedule", "fifo:2"]),
     ] {
         let log = dir.join(name).with_extension("mcap");

@@ -6,12 +6,12 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
 use pilot::{Contract, GRID, Input, Tensor};
-use plant::{Command, Observation, Piece, Plant, Robot};
+use plant::{Command, Observation, Piece, Plant, Robot, Trigger, World};
 use runtime::{Data, Engine, Isolation, Options};
 use scenario::{Scenario, Setup};
 use timing::{SimTime, Span};
@@ -37,7 +37,8 @@ pub struct Args {
     /// Drive straight on: how far a pilot comes that sees nothing
     #[arg(long, conflicts_with = "model")]
     pub straight: bool,
-    /// Push the robot off its way now and then, and vary cruise speed and latency, so that more is seen
+    /// Push the robot off its way now and then, vary cruise speed and latency, and let people who step out come at other
+    /// moments or not at all, so that a network has to look rather than to know the place
     #[arg(long)]
     pub noise: bool,
     /// Every command takes hold this many milliseconds after its capture
@@ -232,6 +233,8 @@ struct Drive<'a> {
     /// The command that disturbs, and for how many more frames.
     push: Option<(Command, u32)>,
     expert_drives: bool,
+    /// The newest frames that were not kept.
+    skipped: VecDeque<Row>,
 }
 
 impl<'a> Drive<'a> {
@@ -259,12 +262,28 @@ impl<'a> Drive<'a> {
             outputs: Vec::new(),
             push: None,
             expert_drives: true,
+            skipped: VecDeque::new(),
         }
+    }
+
+    /// The world, where noise is wanted with other people in it.
+    fn world(&mut self) -> Arc<World> {
+        let mut world = self.setup.world.clone();
+        if self.args.noise {
+            let dice = &mut self.dice;
+            Arc::make_mut(&mut world).actors.retain_mut(|actor| {
+                let Trigger::RobotWithin(near) = actor.trigger else { return true };
+                actor.trigger = Trigger::RobotWithin(near * (0.6 + 0.8 * dice.unit()));
+                actor.speed *= 0.7 + 0.6 * dice.unit();
+                dice.unit() < 0.5
+            });
+        }
+        world
     }
 
     /// Until the episode ends: how, and after how many seconds.
     fn run(mut self, rows: &mut Vec<Row>) -> Result<(End, f64)> {
-        let mut plant = Plant::new(self.setup.world.clone()).into_diagnostic()?;
+        let mut plant = Plant::new(self.world()).into_diagnostic()?;
         let mut pending: VecDeque<(SimTime, Command)> = VecDeque::new();
         let mut command = self.setup.initial_command;
         let mut frame = 0;
@@ -323,9 +342,8 @@ impl<'a> Drive<'a> {
         };
         if let Some(label) = label {
             command = self.disturb(command, &label, seen.frame);
-            let every = matches!(self.contract, Contract::Balancer) || label.matters;
-            if self.args.out.is_some() && (every || seen.frame % 3 == self.setup.seed % 3) {
-                rows.push(self.row(label.values, seen.frame));
+            if self.args.out.is_some() {
+                self.keep(label, seen.frame, rows);
             }
         }
         self.past.push_front(seen);
@@ -381,6 +399,25 @@ impl<'a> Drive<'a> {
         }
     }
 
+    /// Keeps every third frame, and every one that matters with the half second before it: what tells a frame on which to
+    /// brake from one on which not to.
+    fn keep(&mut self, label: Label, frame: u64, rows: &mut Vec<Row>) {
+        const BEFORE: usize = 20;
+        let matters = label.matters || matches!(self.contract, Contract::Balancer);
+        let row = self.row(label.values, frame);
+        if matters {
+            rows.extend(self.skipped.drain(..));
+            rows.push(row);
+        } else if frame % 3 == self.setup.seed % 3 {
+            rows.push(row);
+        } else {
+            self.skipped.push_back(row);
+            if self.skipped.len() > BEFORE * 2 / 3 {
+                self.skipped.pop_front();
+            }
+        }
+    }
+
     fn row(&self, label: Vec<f32>, frame: u64) -> Row {
         let scan = self.encoded.iter().filter(|t| t.spec.name == "scan").flat_map(|t| &t.data);
         let rest = self.encoded.iter().filter(|t| t.spec.name != "scan").flat_map(|t| &t.data).copied();
@@ -396,5 +433,26 @@ fn tensor(encoded: &Tensor) -> runtime::Tensor {
         name: encoded.spec.name.into(),
         shape: encoded.spec.shape.to_vec(),
         data: Data::F32(encoded.data.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_a_range() {
+        assert_eq!(seeds("3..5"), Ok(3..5));
+        for wrong in ["5", "5..5", "a..b", "5..3", ""] {
+            assert!(seeds(wrong).unwrap_err().contains("expected such as 0..100"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn dice_fill_the_interval_and_repeat() {
+        let mut dice = Dice(1);
+        let mean = (0..10_000).map(|_| dice.unit()).sum::<f64>() / 1e4;
+        assert!((mean - 0.5).abs() < 0.01, "{mean}");
+        assert_eq!(Dice(1).unit().to_bits(), Dice(1).unit().to_bits());
     }
 }

@@ -14,7 +14,7 @@ use timing::{Span, Trace};
 
 use super::{UNTRUSTED, print_json};
 use crate::assets;
-use crate::launch::{RuntimeOptions, runtime_line, trace_of};
+use crate::launch::{RuntimeOptions, engine_name, runtime_line, trace_of};
 
 /// Options of `measure`.
 #[derive(clap::Args, Debug)]
@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let wanted = MeasureOptions { hz: args.hz, count: args.count, batch: args.batch, ..MeasureOptions::default() };
     let seconds = (wanted.count + wanted.warm_up) as f64 / args.hz.max(1e-3);
     let measurement = with_progress(seconds, || runtime::measure(engine.as_mut(), &wanted)).into_diagnostic()?;
-    let runtime = format!("{} {}", info.obtained, info.version);
+    let runtime = engine_name(&info);
     if let Some(out) = &args.out {
         record::write_trace(out, &Trace { batch: args.batch, ..trace_of(&info, &measurement) }).into_diagnostic()?;
     }

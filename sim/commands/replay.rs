@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use episode::{Driver, Entry, Episode, Pumped, Supply};
 use miette::{IntoDiagnostic, Result, WrapErr};
+use scenario::PilotSpec;
 use serde::Serialize;
 use timing::{SimTime, Source};
 
@@ -42,9 +43,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let header = &recording.header;
     let scenario =
         scenario::parse(&header.scenario_toml, &format!("{} (in {})", header.scenario_name, args.log.display()))?;
-    let setup = Overrides::from_map(&header.overrides)?
+    let mut setup = Overrides::from_map(&header.overrides)?
         .setup(&scenario, header.seed)
         .wrap_err("the scenario in the log cannot be set up again")?;
+    if header.overrides.get("pilot").is_some_and(|pilot| pilot == "surrogate") {
+        setup.pilot = PilotSpec::Surrogate { model: header.model.clone() };
+    }
     let rate = setup.world.tick;
     let mut episode =
         Episode::new(Arc::new(setup), Source::Recorded { occupies: header.occupies }).into_diagnostic()?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use episode::{Entry, Pumped, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use miette::{IntoDiagnostic, Result};
-use scenario::{Facts, Latency};
+use scenario::{Facts, Latency, PilotSpec};
 use timing::{SimTime, Span};
 
 use super::{FAILED, UNTRUSTED, print_json};
@@ -113,11 +113,16 @@ fn progress(hidden: bool, duration: Span) -> ProgressBar {
 fn header(args: &Args, scenario: &scenario::Scenario, seed: u64, launched: &Launched) -> record::Header {
     let labels = &launched.labels;
     let setup = launched.episode.setup();
+    let mut overrides = args.overrides.to_map();
+    if matches!(setup.pilot, PilotSpec::Surrogate { .. }) {
+        // Found out from the model itself, which a replay does not load.
+        overrides.insert("pilot".into(), "surrogate".into());
+    }
     record::Header {
         scenario_name: setup.name.clone(),
         scenario_toml: scenario.text().to_owned(),
         seed,
-        overrides: args.overrides.to_map(),
+        overrides,
         latency: labels.latency.to_string(),
         occupies: launched.episode.line().source().occupies(),
         model: labels.model.clone(),

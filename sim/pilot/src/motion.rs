@@ -35,13 +35,14 @@ pub fn reproject(scan: &[f32], max_range: f32, pose: Pose, out: &mut Vec<f32>) {
     let (sin, cos) = libm::sincos(-PI + per_beam / 2.0 - pose.yaw);
     let (back_sin, back_cos) = libm::sincos(pose.yaw);
     let shift = [-(pose.x * back_cos + pose.y * back_sin), pose.x * back_sin - pose.y * back_cos];
+    let beams_per_radian = n as f64 / TAU;
     let mut beam = [cos, sin];
     let mut point = |range: f32| {
         let r = f64::from(range);
         let at = [shift[0] + r * beam[0], shift[1] + r * beam[1]];
         beam = [beam[0] * turn_cos - beam[1] * turn_sin, beam[1] * turn_cos + beam[0] * turn_sin];
-        // In beams, so that beam i is at i.
-        (at, (bearing(at[1], at[0]) + PI) / per_beam - 0.5)
+        let range = (at[0] * at[0] + at[1] * at[1]).sqrt();
+        Return { at, range, beam: (bearing(at[1], at[0]) + PI) * beams_per_radian - 0.5 }
     };
     let first = point(scan[0]);
     let mut from = first;
@@ -55,10 +56,21 @@ pub fn reproject(scan: &[f32], max_range: f32, pose: Pose, out: &mut Vec<f32>) {
     fill(out, max_range);
 }
 
+/// What a beam met, seen from the new frame.
+#[derive(Clone, Copy)]
+struct Return {
+    /// Metres.
+    at: [f64; 2],
+    /// Metres.
+    range: f64,
+    /// Its bearing in beams: that of beam i is i.
+    beam: f64,
+}
+
 /// Draws what lies between two neighbouring returns.
-fn span(from: ([f64; 2], f64), to: ([f64; 2], f64), missed: Option<f32>, out: &mut [f32]) {
+fn span(from: Return, to: Return, missed: Option<f32>, out: &mut [f32]) {
     let n = out.len();
-    let ((a, at), (b, mut until)) = (from, to);
+    let (Return { at: a, range: da, beam: at }, Return { at: b, range: db, beam: mut until }) = (from, to);
     if until - at > n as f64 / 2.0 {
         until -= n as f64;
     } else if until - at < -(n as f64) / 2.0 {
@@ -66,25 +78,39 @@ fn span(from: ([f64; 2], f64), to: ([f64; 2], f64), missed: Option<f32>, out: &m
     }
     let along = [b[0] - a[0], b[1] - a[1]];
     let connected = missed.is_some() || along[0] * along[0] + along[1] * along[1] < SURFACE * SURFACE;
-    let mut put = |beam: f64, range: f64| {
-        let index = (beam + n as f64) as usize % n;
-        out[index] = out[index].min(missed.unwrap_or(range as f32));
+    // Beams of a span that crosses the back run below zero or beyond the last.
+    let mut put = |beam: i64, range: f64| {
+        let n = n as i64;
+        let index = if beam < 0 {
+            beam + n
+        } else if beam >= n {
+            beam - n
+        } else {
+            beam
+        };
+        if let Some(nearest) = out.get_mut(index as usize) {
+            *nearest = nearest.min(missed.unwrap_or(range as f32));
+        }
     };
     if !connected {
-        put((at + 0.5).floor(), (a[0] * a[0] + a[1] * a[1]).sqrt());
+        put(ceil(at - 0.5), da);
         return;
     }
     // A surface seen from behind (bearings that run backwards) counts as well: it still hides.
     let (low, high) = if at <= until { (at, until) } else { (until, at) };
-    let first = low.ceil();
-    let count = (high - first + 1.0).max(0.0) as usize;
-    let (da, db) = ((a[0] * a[0] + a[1] * a[1]).sqrt(), (b[0] * b[0] + b[1] * b[1]).sqrt());
-    for k in 0..count {
-        let beam = first + k as f64;
-        let part = if high > low { (beam - at) / (until - at) } else { 0.0 };
+    let wide = if high > low { until - at } else { 1.0 };
+    let mut beam = ceil(low);
+    while beam as f64 <= high {
         // Along a short chord one over the range is linear in the bearing, but for the square of a small angle.
-        put(beam, da * db / (db + (da - db) * part));
+        put(beam, da * db * wide / (db * wide + (da - db) * (beam as f64 - at)));
+        beam += 1;
     }
+}
+
+/// The least whole number that is not less; `f64::ceil` is a call on the processors we build for.
+fn ceil(x: f64) -> i64 {
+    let whole = x as i64;
+    whole + i64::from(whole as f64 != x && x > 0.0)
 }
 
 /// Beams that nothing reached.

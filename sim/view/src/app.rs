@@ -8,8 +8,8 @@ use bevy::prelude::*;
 use bevy::render::RenderPlugin;
 use bevy::render::view::screenshot::{Screenshot, save_to_disk};
 use bevy::window::{PresentMode, PrimaryWindow, WindowResolution};
-use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPrimaryContextPass, egui};
-use bevy_panorbit_camera::PanOrbitCameraPlugin;
+use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPostUpdateSet, EguiPrimaryContextPass, egui};
+use bevy_panorbit_camera::{PanOrbitCameraPlugin, PanOrbitCameraSystemSet};
 
 use crate::hud::Callout;
 use crate::sim_thread::SimThread;
@@ -78,11 +78,17 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
         (
             director::direct,
             scene::stage,
-            (scene::act, ghost::haunt, ribbons::lay, camera::follow, scene::see_through),
+            (scene::act, ghost::haunt, ribbons::lay, camera::follow),
             ghost::link,
         )
             .chain(),
     )
+    // Labels stand where the camera of this frame sees their places.
+    .configure_sets(
+        PostUpdate,
+        EguiPostUpdateSet::EndPass.after(TransformSystems::Propagate).after(bevy::camera::CameraUpdateSystems),
+    )
+    .add_systems(PostUpdate, scene::see_through.after(PanOrbitCameraSystemSet))
     .add_systems(EguiPrimaryContextPass, panels)
     .add_systems(Last, (send, work::end_frame).chain());
     match app.run() {

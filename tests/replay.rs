@@ -13,6 +13,20 @@ fn a_run_with_the_network_replays_and_so_does_one_without() {
             "surrogate",
             vec!["run", "slalom", "--model", "sim/runtime/tests/data/conv.onnx", "--latency", "measured", "--unpaced"],
         ),
+        (
+            "deadline",
+            vec![
+                "run",
+                "slalom",
+                "--model",
+                "sim/runtime/tests/data/conv.onnx",
+                "--latency",
+                "measured",
+                "--unpaced",
+                "--deadline",
+                "0.15",
+            ],
+        ),
         ("expert", vec!["run", "slalom", "--model", "expert", "--latency", "service:40", "--schedule", "fifo:2"]),
     ] {
         let log = dir.join(name).with_extension("mcap");

@@ -1,6 +1,6 @@
 //! One run of one scenario as a value: `advance` is the only way forward, `clone` forks time.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use plant::{Command, Observation, Piece, Plant};
@@ -34,7 +34,8 @@ pub struct Episode {
     observations: BTreeMap<u64, Arc<Observation>>,
     /// Decoded outputs of frames that have not ended.
     thoughts: BTreeMap<u64, Thought>,
-    failed: BTreeSet<u64>,
+    /// Requests that will not be answered, and whether the safe command follows.
+    given_up: BTreeMap<u64, bool>,
     /// The inference whose end is unknown, and how long it is known to have run.
     running: Option<(u64, Span)>,
     edits: VecDeque<Edit>,
@@ -74,7 +75,7 @@ impl Episode {
             behind: None,
             observations: BTreeMap::new(),
             thoughts: BTreeMap::new(),
-            failed: BTreeSet::new(),
+            given_up: BTreeMap::new(),
             running: None,
             edits: VecDeque::new(),
             stale: false,
@@ -241,7 +242,7 @@ impl Episode {
     pub fn deliver(&mut self, prediction: Prediction) -> bool {
         let id = prediction.id;
         let timed = self.line.deliver(id, prediction.service);
-        let awaited = self.observations.contains_key(&id) && !self.failed.contains(&id);
+        let awaited = self.observations.contains_key(&id) && !self.given_up.contains_key(&id);
         if self.running.is_some_and(|(running, _)| running == id) {
             self.running = None;
         }
@@ -257,11 +258,13 @@ impl Episode {
         true
     }
 
-    /// Says that a request will not be answered: the worker failed. The safe command takes hold when it is lost.
+    /// Says that a request will not be answered. If the worker failed (`why` is not empty), the safe command takes hold
+    /// when it is lost; if it only missed its deadline, the last command holds.
     pub fn fail(&mut self, failure: Failure) {
         let id = failure.id;
-        if self.observations.contains_key(&id) && self.line.lose(id, failure.after) {
-            self.failed.insert(id);
+        let waits = self.observations.contains_key(&id) && !self.given_up.contains_key(&id);
+        if waits && self.line.lose(id, failure.after) {
+            self.given_up.insert(id, !failure.why.is_empty());
             self.running = None;
             self.note(Entry::Failed(failure));
         }
@@ -270,14 +273,12 @@ impl Episode {
     /// Says that the inference of `id` has run for `elapsed` and has not finished, so that time may go on to
     /// `s + elapsed`. Beyond the deadline it is lost at exactly `s + deadline`.
     pub fn still_running(&mut self, id: u64, elapsed: Span) {
-        if let Some((frame, latest)) = self.line.unknown().filter(|(frame, _)| frame.id == id) {
+        let Some((frame, latest)) = self.line.unknown().filter(|(frame, _)| frame.id == id) else { return };
+        let started = frame.started.unwrap_or_default();
+        if started + elapsed > latest {
+            self.fail(Failure { id, after: latest - started, why: String::new() });
+        } else {
             self.running = Some((id, elapsed));
-            if frame.started.unwrap_or_default() + elapsed > latest {
-                let after = latest - frame.started.unwrap_or_default();
-                self.line.lose(id, after);
-                self.running = None;
-                self.note(Entry::Failed(Failure { id, after, why: String::new() }));
-            }
         }
     }
 
@@ -370,7 +371,7 @@ impl Episode {
     fn end_frame(&mut self, frame: &Frame, fate: Fate) {
         let observation = self.observations.remove(&frame.id);
         let thought = self.thoughts.remove(&frame.id);
-        let failed = self.failed.remove(&frame.id);
+        let failed = self.given_up.remove(&frame.id) == Some(true);
         let (mut command, mut safe) = (None, false);
         match (fate, observation, thought) {
             (Fate::Applied, Some(observation), Some(thought)) => {

@@ -75,13 +75,7 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     .add_systems(PreUpdate, (fetch, press).chain())
     .add_systems(
         Update,
-        (
-            director::direct,
-            scene::stage,
-            (scene::act, ghost::haunt, ribbons::lay, camera::follow),
-            ghost::link,
-        )
-            .chain(),
+        (director::direct, scene::stage, (scene::act, ghost::haunt, ribbons::lay, camera::follow), ghost::link).chain(),
     )
     // Labels stand where the camera of this frame sees their places.
     .configure_sets(
@@ -155,8 +149,9 @@ fn panels(
     let drawn = window::window(&mut root, &desk, &newest.0, &callouts);
     stage.viewport = camera::viewport(drawn.scene, ctx.pixels_per_point(), &windows);
     let pointer = ctx.pointer_latest_pos();
-    stage.free = pointer.is_some_and(|at| drawn.scene.contains(at) && ctx.layer_id_at(at).is_none_or(|l| l.order == egui::Order::Background))
-        && !ctx.egui_is_using_pointer();
+    stage.free = pointer.is_some_and(|at| {
+        drawn.scene.contains(at) && ctx.layer_id_at(at).is_none_or(|l| l.order == egui::Order::Background)
+    }) && !ctx.egui_is_using_pointer();
     for action in drawn.actions {
         desk.act(action);
     }
@@ -206,7 +201,8 @@ fn send(
     }
     if std::mem::take(&mut desk.shot) {
         let at = newest.scene.as_ref().map_or(0.0, |scene| scene.now.secs());
-        let scenario: String = desk.settings.scenario.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
+        let scenario: String =
+            desk.settings.scenario.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
         let path = shots.0.join(format!("deadtime-{scenario}-{at:.2}s.png"));
         desk.toast = format!("saved {}", path.display());
         *toast_until = time.elapsed_secs() + 4.0;

@@ -118,7 +118,11 @@ pub(crate) fn follow(
 }
 
 /// Where `rect`, in points, lies in the window's pixels; `None` before there is one.
-pub(crate) fn viewport(rect: egui::Rect, points: f32, window: &Query<&Window, With<PrimaryWindow>>) -> Option<(UVec2, UVec2)> {
+pub(crate) fn viewport(
+    rect: egui::Rect,
+    points: f32,
+    window: &Query<&Window, With<PrimaryWindow>>,
+) -> Option<(UVec2, UVec2)> {
     let whole = window.single().ok()?.physical_size();
     let low = UVec2::new((rect.min.x * points).max(0.0) as u32, (rect.min.y * points).max(0.0) as u32).min(whole);
     let high = UVec2::new((rect.max.x * points).max(0.0) as u32, (rect.max.y * points).max(0.0) as u32).min(whole);

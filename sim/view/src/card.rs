@@ -88,7 +88,8 @@ fn ended(ending: &Ending, settings: &Settings) -> Card {
     buttons.insert(0, button("Run again (R)", [Action::Reset]));
     let seconds = ending.seconds;
     let clearance = ending.clearance.map_or(String::new(), |m| format!(" Closest to anything: {m:.2} m."));
-    let numbers = format!("The command in force was at most {:.0} ms old, {:.2} m driven blind.", ending.age_ms, ending.blind);
+    let numbers =
+        format!("The command in force was at most {:.0} ms old, {:.2} m driven blind.", ending.age_ms, ending.blind);
     let sentence = match (&ending.story, ending.outcome) {
         (Some(story), _) => story.clone(),
         (None, Outcome::Goal) => format!("There after {seconds:.2} s.{clearance} {numbers}"),
@@ -139,7 +140,8 @@ fn after_success(settings: &Settings) -> (String, Vec<(String, Press)>) {
         Latency::Zero => 100.0,
         _ => 200.0,
     };
-    let latency = if matches!(settings.latency, Latency::Service(_)) { Latency::Service(more) } else { Latency::Fixed(more) };
+    let latency =
+        if matches!(settings.latency, Latency::Service(_)) { Latency::Service(more) } else { Latency::Fixed(more) };
     let advice = format!("How late can the commands be? Try {more:.0} ms.");
     (advice, vec![with_latency(&format!("Try {more:.0} ms"), latency)])
 }

@@ -52,9 +52,10 @@ pub(crate) fn haunt(
     let _clock = work.clock();
     let Some(scene) = &newest.scene else { return };
     for (mut transform, mut visibility, children) in &mut robots {
-        let seen = scene.behind.as_ref().filter(|o| {
-            apart(&o.robot.pose, &scene.robot.pose) || (o.robot.pitch - scene.robot.pitch).abs() > 0.03
-        });
+        let seen = scene
+            .behind
+            .as_ref()
+            .filter(|o| apart(&o.robot.pose, &scene.robot.pose) || (o.robot.pitch - scene.robot.pitch).abs() > 0.03);
         visibility.set_if_neq(if seen.is_some() { Visibility::Inherited } else { Visibility::Hidden });
         let Some(seen) = seen else { continue };
         *transform = shapes::stand(&seen.robot.pose);
@@ -84,7 +85,11 @@ pub(crate) fn link(newest: Res<Newest>, mut gizmos: Gizmos, work: Res<Work>) {
     let floor = crate::history::floor;
     if apart(&behind.robot.pose, &scene.robot.pose) {
         let height = 0.32;
-        gizmos.line(shapes::place(floor(&behind.robot.pose), height), shapes::place(floor(&scene.robot.pose), height), blue);
+        gizmos.line(
+            shapes::place(floor(&behind.robot.pose), height),
+            shapes::place(floor(&scene.robot.pose), height),
+            blue,
+        );
     }
     for seen in behind.seen.iter() {
         let at = shapes::stand(&seen.pose).with_translation(shapes::place(floor(&seen.pose), 0.02));

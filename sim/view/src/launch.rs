@@ -120,7 +120,9 @@ impl std::fmt::Display for ViewError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Thread(why) => write!(f, "the simulation thread could not be started: {why}"),
-            Self::Ended(code) => write!(f, "the window ended with code {code}; run with --headless, or see the log above"),
+            Self::Ended(code) => {
+                write!(f, "the window ended with code {code}; run with --headless, or see the log above")
+            }
         }
     }
 }

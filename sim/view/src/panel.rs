@@ -67,9 +67,12 @@ fn section(ui: &mut Ui, title: &str) {
 fn run(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
     let current = desk.scenarios.iter().find(|choice| choice.id == desk.settings.scenario);
     let title = current.map_or(desk.settings.scenario.as_str(), |choice| choice.title.as_str());
-    ComboBox::from_id_salt("scenario").width(ui.available_width()).truncate().selected_text(title).height(320.0).show_ui(
-        ui,
-        |ui| {
+    ComboBox::from_id_salt("scenario")
+        .width(ui.available_width())
+        .truncate()
+        .selected_text(title)
+        .height(320.0)
+        .show_ui(ui, |ui| {
             for (index, choice) in desk.scenarios.iter().enumerate() {
                 let key = if index < 9 { format!("{}  ", index + 1) } else { "    ".into() };
                 let picked = choice.id == desk.settings.scenario;
@@ -78,8 +81,7 @@ fn run(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>)
                     actions.push(Action::Scenario(index));
                 }
             }
-        },
-    );
+        });
     if let Some(choice) = current {
         lines(ui, &choice.description, 2);
     }
@@ -180,7 +182,8 @@ fn latency(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
                 Latency::Profile(device()),
             ),
         ] {
-            let button = egui::Button::selectable(picked, RichText::new(word).size(12.5)).min_size(egui::vec2(width, 24.0));
+            let button =
+                egui::Button::selectable(picked, RichText::new(word).size(12.5)).min_size(egui::vec2(width, 24.0));
             let absent = desk.profiles.is_empty() && word == "profile";
             if ui.add_enabled(!absent, button).on_hover_text(hint).clicked() && !picked {
                 actions.push(Action::Latency(latency));
@@ -280,26 +283,30 @@ fn driving(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Acti
     });
     labelled(ui, "if late", |ui| {
         let now = desk.settings.compensation;
-        ComboBox::from_id_salt("compensation").width(ui.available_width()).selected_text(now.to_string()).show_ui(ui, |ui| {
-            for (compensation, hint) in [
-                (Compensation::Hold, "Nothing is done: the last command holds"),
-                (Compensation::Watchdog { stale_ms: 150.0 }, "Stop while the command in force is older than that"),
-                (Compensation::Predict, "The robot's own motion over the latency is predicted"),
-                (Compensation::Governor, "Drive no faster than the latency allows"),
-            ] {
-                let row = ui.selectable_label(compensation == now, compensation.to_string()).on_hover_text(hint);
-                if row.clicked() && compensation != now {
-                    actions.push(Action::Compensation(compensation));
+        ComboBox::from_id_salt("compensation").width(ui.available_width()).selected_text(now.to_string()).show_ui(
+            ui,
+            |ui| {
+                for (compensation, hint) in [
+                    (Compensation::Hold, "Nothing is done: the last command holds"),
+                    (Compensation::Watchdog { stale_ms: 150.0 }, "Stop while the command in force is older than that"),
+                    (Compensation::Predict, "The robot's own motion over the latency is predicted"),
+                    (Compensation::Governor, "Drive no faster than the latency allows"),
+                ] {
+                    let row = ui.selectable_label(compensation == now, compensation.to_string()).on_hover_text(hint);
+                    if row.clicked() && compensation != now {
+                        actions.push(Action::Compensation(compensation));
+                    }
                 }
-            }
-        });
+            },
+        );
     });
 }
 
 /// Model, runtime, schedule.
 fn network(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
     labelled(ui, "model", |ui| {
-        if let Some(model) = pick(ui, "model", &desk.models, desk.settings.model.as_deref().unwrap_or("the scenario's")) {
+        if let Some(model) = pick(ui, "model", &desk.models, desk.settings.model.as_deref().unwrap_or("the scenario's"))
+        {
             actions.push(Action::Model(model));
         }
     });
@@ -310,22 +317,25 @@ fn network(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Acti
     });
     labelled(ui, "schedule", |ui| {
         let now = desk.settings.schedule;
-        ComboBox::from_id_salt("schedule").width(ui.available_width()).selected_text(now.to_string()).show_ui(ui, |ui| {
-            let batch = Schedule::Batch { n: 4, timeout: timing::Span::from_ms(50.0) };
-            for (schedule, hint) in [
-                (Schedule::Newest, "One frame waits; a newer one replaces it"),
-                (Schedule::Skip, "A frame that finds the device busy is dropped"),
-                (Schedule::Fifo { depth: 1 }, "One frame waits its turn"),
-                (Schedule::Fifo { depth: 4 }, "Four frames wait their turn"),
-                (batch, "Four frames at once"),
-                (Schedule::Pipeline, "Three stations, no buffers"),
-            ] {
-                let row = ui.selectable_label(schedule == now, schedule.to_string()).on_hover_text(hint);
-                if row.clicked() && schedule != now {
-                    actions.push(Action::Schedule(schedule));
+        ComboBox::from_id_salt("schedule").width(ui.available_width()).selected_text(now.to_string()).show_ui(
+            ui,
+            |ui| {
+                let batch = Schedule::Batch { n: 4, timeout: timing::Span::from_ms(50.0) };
+                for (schedule, hint) in [
+                    (Schedule::Newest, "One frame waits; a newer one replaces it"),
+                    (Schedule::Skip, "A frame that finds the device busy is dropped"),
+                    (Schedule::Fifo { depth: 1 }, "One frame waits its turn"),
+                    (Schedule::Fifo { depth: 4 }, "Four frames wait their turn"),
+                    (batch, "Four frames at once"),
+                    (Schedule::Pipeline, "Three stations, no buffers"),
+                ] {
+                    let row = ui.selectable_label(schedule == now, schedule.to_string()).on_hover_text(hint);
+                    if row.clicked() && schedule != now {
+                        actions.push(Action::Schedule(schedule));
+                    }
                 }
-            }
-        });
+            },
+        );
     });
     for (line, most) in [(&snapshot.runtime_line, 3), (&snapshot.model_line, 2)] {
         if !line.is_empty() {

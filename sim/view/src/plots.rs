@@ -58,7 +58,11 @@ fn parts(end: f64) -> f64 {
 /// The next number of the row 20, 30, 40, 60, 80, 100, 150 ...
 fn nice(value: f64) -> f64 {
     let decade = 10f64.powf(value.max(1e-3).log10().floor());
-    [1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0].into_iter().map(|m| m * decade).find(|&n| n >= value).unwrap_or(10.0 * decade)
+    [1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0]
+        .into_iter()
+        .map(|m| m * decade)
+        .find(|&n| n >= value)
+        .unwrap_or(10.0 * decade)
 }
 
 fn heading(ui: &mut Ui, title: &str, right: &str) {
@@ -92,7 +96,13 @@ pub(crate) fn waterfall(ui: &mut Ui, lives: &[Life], now: SimTime) {
     let painter = ui.painter_at(rect);
     let area = Rect::from_min_max(rect.min, rect.max - egui::vec2(0.0, 16.0));
     if bars.is_empty() {
-        painter.text(area.center(), Align2::CENTER_CENTER, "no inference yet", FontId::proportional(12.0), theme::FAINT);
+        painter.text(
+            area.center(),
+            Align2::CENTER_CENTER,
+            "no inference yet",
+            FontId::proportional(12.0),
+            theme::FAINT,
+        );
         return;
     }
     let span = if aligned { nice(longest) } else { nice(whole * 1.02).max(20.0) };
@@ -111,7 +121,8 @@ pub(crate) fn waterfall(ui: &mut Ui, lives: &[Life], now: SimTime) {
     for life in lives.iter().filter(|life| life.fate == Some(Fate::Dropped) && !aligned) {
         let at = x(life.captured, life.captured);
         let bottom = area.bottom() - 12.0;
-        painter.line_segment([Pos2::new(at, bottom - ticks + 1.0), Pos2::new(at, bottom)], Stroke::new(2.0, theme::INK));
+        painter
+            .line_segment([Pos2::new(at, bottom - ticks + 1.0), Pos2::new(at, bottom)], Stroke::new(2.0, theme::INK));
     }
     legend(&painter, Rect::from_min_max(Pos2::new(rect.left(), area.bottom()), rect.max), &bars, dropped > 0);
 }
@@ -200,14 +211,18 @@ mod tests {
 
     #[test]
     fn marks_are_round() {
-        for (end, step) in [(20.0, 5.0), (30.0, 10.0), (40.0, 10.0), (60.0, 20.0), (80.0, 20.0), (100.0, 25.0), (150.0, 50.0)] {
+        for (end, step) in
+            [(20.0, 5.0), (30.0, 10.0), (40.0, 10.0), (60.0, 20.0), (80.0, 20.0), (100.0, 25.0), (150.0, 50.0)]
+        {
             assert_eq!(end / parts(end), step, "{end}");
         }
     }
 
     #[test]
     fn the_top_of_the_plot_moves_in_few_steps() {
-        for (value, top) in [(0.0, 0.001), (0.25, 0.3), (20.0, 20.0), (21.0, 30.0), (99.0, 100.0), (101.0, 150.0), (450.0, 600.0)] {
+        for (value, top) in
+            [(0.0, 0.001), (0.25, 0.3), (20.0, 20.0), (21.0, 30.0), (99.0, 100.0), (101.0, 150.0), (450.0, 600.0)]
+        {
             assert!((nice(value) - top).abs() < 1e-9, "{value}");
         }
     }

@@ -22,12 +22,8 @@ pub fn probe() -> Result<(), String> {
         }
     }));
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let window = Window {
-            title: "deadtime".into(),
-            resolution: WindowResolution::new(64, 64),
-            visible: false,
-            ..default()
-        };
+        let window =
+            Window { title: "deadtime".into(), resolution: WindowResolution::new(64, 64), visible: false, ..default() };
         App::new()
             .add_plugins(
                 DefaultPlugins

@@ -139,12 +139,12 @@ fn bracket(scene: &Scene) -> Option<Mesh> {
     }
     let pose = &scene.robot.pose;
     let (sin, cos) = (pose.yaw as f32).sin_cos();
-    let at = |ahead: f32, left: f32| {
-        [pose.x as f32 + cos * ahead - sin * left, pose.y as f32 + sin * ahead + cos * left]
-    };
+    let at =
+        |ahead: f32, left: f32| [pose.x as f32 + cos * ahead - sin * left, pose.y as f32 + sin * ahead + cos * left];
     let (front, half) = (rover.length as f32 / 2.0, half_width(scene) + 0.05);
     let (end, arm) = (front + length, 0.16f32.min(length));
-    let sides = [[at(end - arm, half), at(end, half)], [at(end, half), at(end, -half)], [at(end, -half), at(end - arm, -half)]];
+    let sides =
+        [[at(end - arm, half), at(end, half)], [at(end, half), at(end, -half)], [at(end, -half), at(end - arm, -half)]];
     let mut whole: Option<Mesh> = None;
     for side in sides {
         let piece = shapes::ribbon(&side, 0.018, 0.016)?;

@@ -67,7 +67,8 @@ struct Builder<'a, 'w> {
 
 impl Builder<'_, '_> {
     fn part(&mut self, mesh: impl Into<Mesh>, paint: &Handle<StandardMaterial>, transform: Transform) {
-        let mut part = self.parts.spawn((Mesh3d(self.meshes.add(mesh.into())), MeshMaterial3d(paint.clone()), transform));
+        let mut part =
+            self.parts.spawn((Mesh3d(self.meshes.add(mesh.into())), MeshMaterial3d(paint.clone()), transform));
         if !self.shadow {
             part.insert(NotShadowCaster);
         }
@@ -82,12 +83,7 @@ impl Builder<'_, '_> {
 }
 
 /// Adds the parts of a robot to an entity that stands at its pose.
-pub(crate) fn build_robot(
-    entity: &mut EntityCommands,
-    meshes: &mut Assets<Mesh>,
-    robot: &Robot,
-    paint: &Paint,
-) {
+pub(crate) fn build_robot(entity: &mut EntityCommands, meshes: &mut Assets<Mesh>, robot: &Robot, paint: &Paint) {
     match robot {
         Robot::Rover(rover) => {
             let [l, w, h] = [rover.length, rover.width, rover.height].map(|m| m as f32);
@@ -98,7 +94,11 @@ pub(crate) fn build_robot(
                 b.part(Cuboid::new(l * 0.62, h * 0.06, w * 0.56), &paint.dark, lifted(h * 0.69));
                 b.part(Cylinder::new(w * 0.13, h * 0.12), &paint.trim, lifted(h * 0.76));
                 b.part(Cylinder::new(w * 0.12, h * 0.20), &paint.dark, lifted(h * 0.90));
-                b.part(Cuboid::new(l * 0.05, h * 0.16, w * 0.74), &paint.dark, Transform::from_xyz(l * 0.455, h * 0.36, 0.0));
+                b.part(
+                    Cuboid::new(l * 0.05, h * 0.16, w * 0.74),
+                    &paint.dark,
+                    Transform::from_xyz(l * 0.455, h * 0.36, 0.0),
+                );
                 for side in [-1.0, 1.0] {
                     let lamp = Transform::from_xyz(l * 0.435, h * 0.56, side * w * 0.24);
                     b.part(Cuboid::new(l * 0.02, h * 0.10, w * 0.14), &paint.light, lamp);

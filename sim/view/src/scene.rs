@@ -86,21 +86,23 @@ fn extent(world: &Course) -> ([i32; 2], [i32; 2]) {
     (low.map(|m| (m - margin).max(-500.0).floor() as i32), high.map(|m| (m + margin).min(500.0).ceil() as i32))
 }
 
-fn floor(
-    commands: &mut Commands,
-    world: &Course,
-    meshes: &mut Assets<Mesh>,
-    materials: &mut Assets<StandardMaterial>,
-) {
+fn floor(commands: &mut Commands, world: &Course, meshes: &mut Assets<Mesh>, materials: &mut Assets<StandardMaterial>) {
     let (low, high) = extent(world);
     let size = [0, 1].map(|axis| (high[axis] - low[axis]) as f32);
     let centre = [0, 1].map(|axis| (high[axis] + low[axis]) as f32 / 2.0);
     let plane = meshes.add(Plane3d::default().mesh().size(size[0], size[1]));
     let ground = materials.add(matt(Color::srgb_u8(0xe3, 0xe6, 0xea)));
-    commands.spawn((Prop, NotShadowCaster, Mesh3d(plane), MeshMaterial3d(ground), Transform::from_translation(shapes::place(centre, -0.004))));
+    commands.spawn((
+        Prop,
+        NotShadowCaster,
+        Mesh3d(plane),
+        MeshMaterial3d(ground),
+        Transform::from_translation(shapes::place(centre, -0.004)),
+    ));
     for (every, half_width, shade) in [(1, 0.008, 0xcc), (5, 0.016, 0xb4)] {
         let lines = meshes.add(shapes::grid(low, high, every, half_width, 0.0));
-        let paint = materials.add(StandardMaterial { depth_bias: every as f32, ..matt(Color::srgb_u8(shade, shade + 4, shade + 9)) });
+        let paint = materials
+            .add(StandardMaterial { depth_bias: every as f32, ..matt(Color::srgb_u8(shade, shade + 4, shade + 9)) });
         commands.spawn((Prop, NotShadowCaster, Mesh3d(lines), MeshMaterial3d(paint)));
     }
     if let Some(goal) = world.goal {
@@ -203,7 +205,11 @@ pub(crate) fn see_through(
             screen.glass = glass;
             material.0 = screen.paint[usize::from(glass)].clone();
             let mut entity = commands.entity(entity);
-            if glass { entity.insert(NotShadowCaster) } else { entity.remove::<NotShadowCaster>() };
+            if glass {
+                entity.insert(NotShadowCaster)
+            } else {
+                entity.remove::<NotShadowCaster>()
+            };
         }
     }
 }

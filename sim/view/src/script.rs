@@ -115,7 +115,9 @@ mod tests {
 
     #[test]
     fn a_mistake_names_its_line() {
-        for (text, place) in [("quit\nkey Q", "line 2"), ("shot ../x", "line 1"), ("latency fixd:1", "line 1"), ("hop", "line 1")] {
+        for (text, place) in
+            [("quit\nkey Q", "line 2"), ("shot ../x", "line 1"), ("latency fixd:1", "line 1"), ("hop", "line 1")]
+        {
             assert!(Script::parse(text).unwrap_err().contains(place), "{text}");
         }
     }

@@ -1,6 +1,9 @@
 //! The thread named `simulation`: owns the episode and its driver, paces them by the wall clock, takes orders over a bounded
 //! channel and leaves the newest snapshot where the window finds it. Neither ever waits for the other.
-#![allow(clippy::disallowed_methods, reason = "playing at a speed is wall time by nature; it decides nothing in the run")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "playing at a speed is wall time by nature; it decides nothing in the run"
+)]
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -323,8 +326,7 @@ impl Player {
             stage.obtained = sim.secs() / wall.as_secs_f64();
             stage.mark = (at, Instant::now());
         }
-        let playback =
-            Playback { speed: self.speed, obtained: stage.obtained, paused: self.paused.is_some(), held };
+        let playback = Playback { speed: self.speed, obtained: stage.obtained, paused: self.paused.is_some(), held };
         self.shown.scene = Some(gather::scene(&stage.episode, &stage.history, at, playback));
         if let Some(ending) = gather::ending(&stage.episode) {
             self.shown.phase = Phase::Over(ending);

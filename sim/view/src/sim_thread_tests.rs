@@ -149,7 +149,8 @@ fn a_pause_holds_time_and_a_step_is_one_tick() {
 
 #[test]
 fn a_failure_is_said_and_got_over() {
-    let thread = SimThread::start(Box::new(Course), Settings { scenario: "bax".into(), ..settings(8.0) }, false).unwrap();
+    let thread =
+        SimThread::start(Box::new(Course), Settings { scenario: "bax".into(), ..settings(8.0) }, false).unwrap();
     let failed = wait(&thread, "failure", |s| matches!(s.phase, Phase::Failed(_)));
     assert_eq!(failed.phase, Phase::Failed("found no scenario `bax`; expected box".into()));
     thread.order(Order::Launch(settings(8.0))).unwrap();

@@ -5,7 +5,8 @@
 
 use bevy::color::Color;
 use bevy_egui::egui::{
-    self, Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Frame, Margin, Shadow, Stroke, TextStyle, Visuals,
+    self, Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Frame, Margin, Shadow, Stroke,
+    TextStyle, Visuals,
 };
 use timing::Stage;
 
@@ -123,7 +124,13 @@ fn visuals() -> Visuals {
     visuals.popup_shadow = Shadow { offset: [0, 2], blur: 8, spread: 0, color: Color32::from_black_alpha(40) };
     let radius = CornerRadius::same(5);
     let widgets = &mut visuals.widgets;
-    for state in [&mut widgets.noninteractive, &mut widgets.inactive, &mut widgets.hovered, &mut widgets.active, &mut widgets.open] {
+    for state in [
+        &mut widgets.noninteractive,
+        &mut widgets.inactive,
+        &mut widgets.hovered,
+        &mut widgets.active,
+        &mut widgets.open,
+    ] {
         state.corner_radius = radius;
         state.fg_stroke = Stroke::new(1.0, INK);
         state.expansion = 0.0;

@@ -74,13 +74,7 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
     Drawn { scene, actions, back }
 }
 
-fn floating<R>(
-    ctx: &egui::Context,
-    id: &str,
-    pivot: Align2,
-    at: egui::Pos2,
-    add: impl FnOnce(&mut Ui) -> R,
-) -> R {
+fn floating<R>(ctx: &egui::Context, id: &str, pivot: Align2, at: egui::Pos2, add: impl FnOnce(&mut Ui) -> R) -> R {
     let area = egui::Area::new(Id::new(id)).order(Order::Middle).fixed_pos(at).pivot(pivot).constrain(false);
     area.show(ctx, |ui| theme::floating().show(ui, add).inner).inner
 }

@@ -19,7 +19,8 @@ struct State {
 }
 
 fn choices(names: &[&str]) -> Vec<Choice> {
-    let long = "A description that is long enough to need more than one line in a panel as narrow as this one, and a third";
+    let long =
+        "A description that is long enough to need more than one line in a panel as narrow as this one, and a third";
     names.iter().map(|name| Choice { id: (*name).into(), title: (*name).into(), description: long.into() }).collect()
 }
 
@@ -76,18 +77,19 @@ fn harness(size: [f32; 2], settings: Settings, phase: Phase) -> Harness<'static,
         ..Snapshot::empty(settings)
     };
     let zoom = zoom(size[0], size[1]);
-    let mut harness = Harness::builder().with_size([size[0] / zoom, size[1] / zoom]).with_pixels_per_point(zoom).build_ui_state(
-        |ui, state: &mut State| {
-            // Fonts are there from the frame after.
-            if !std::mem::replace(&mut state.dressed, true) {
-                theme::dress(ui.ctx());
-                return;
-            }
-            let drawn = window(ui, &state.desk, &state.snapshot, &[]);
-            state.actions.extend(drawn.actions);
-        },
-        State { desk, snapshot, actions: vec![], dressed: false },
-    );
+    let mut harness =
+        Harness::builder().with_size([size[0] / zoom, size[1] / zoom]).with_pixels_per_point(zoom).build_ui_state(
+            |ui, state: &mut State| {
+                // Fonts are there from the frame after.
+                if !std::mem::replace(&mut state.dressed, true) {
+                    theme::dress(ui.ctx());
+                    return;
+                }
+                let drawn = window(ui, &state.desk, &state.snapshot, &[]);
+                state.actions.extend(drawn.actions);
+            },
+            State { desk, snapshot, actions: vec![], dressed: false },
+        );
     harness.run_steps(3);
     harness
 }
@@ -109,7 +111,8 @@ fn the_slider_says_what_it_was_dragged_to() {
     let mut harness = harness([1280.0, 800.0], settings(), Phase::Live);
     let rect = {
         let root = harness.root();
-        let slider = root.children_recursive().find(|node| node.accesskit_node().numeric_value() == Some(100.0)).unwrap();
+        let slider =
+            root.children_recursive().find(|node| node.accesskit_node().numeric_value() == Some(100.0)).unwrap();
         slider.rect()
     };
     harness.drag_at(rect.left_center() + egui::vec2(rect.width() * 0.4 * 0.6, 0.0));

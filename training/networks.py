@@ -11,7 +11,7 @@ BEAMS, CLASSES, YAWS, STATE = 360, 65, 13, 6
 class Pilot(nn.Module):
     """Scan [N, 3, 360] and state [N, 6] to logits [N, 65]: 1-D convolutions over the beams, then two dense layers."""
 
-    def __init__(self, widths=(24, 32, 48, 48, 64), dense=128):
+    def __init__(self, widths=(32, 48, 64, 64, 64), dense=128):
         super().__init__()
         bearing = -math.pi + 2 * math.pi * (torch.arange(BEAMS) + 0.5) / BEAMS
         self.register_buffer("unit", torch.stack([bearing.cos(), bearing.sin()])[None])

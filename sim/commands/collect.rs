@@ -18,6 +18,7 @@ use timing::{SimTime, Span};
 
 /// Options of `collect`.
 #[derive(clap::Args, Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Args {
     /// Scenario files
     #[arg(required = true)]

@@ -143,7 +143,8 @@ impl Planner<'_> {
     }
 
     fn to_goal(&self, at: &Motion) -> f64 {
-        libm::sqrt((self.goal[0] - at.x) * (self.goal[0] - at.x) + (self.goal[1] - at.y) * (self.goal[1] - at.y))
+        let away = [self.goal[0] - at.x, self.goal[1] - at.y];
+        (away[0] * away[0] + away[1] * away[1]).sqrt()
     }
 
     fn finish(&self, plan: &Plan) -> f64 {

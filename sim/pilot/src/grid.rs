@@ -62,6 +62,7 @@ impl Grid {
 
     /// The command of a distribution, given as logits: the speed with the most probability over all yaw rates, then the
     /// most probable yaw rate at that speed, smoothed with its two neighbours so that steering does not step.
+    /// At a stop it is halved: with late commands the robot swings on while it brakes, into what it stops beside.
     pub fn decide(&self, logits: &[f32], cruise: f64) -> Command {
         let top = logits.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b));
         let mut weights = [0f64; Self::LEN];
@@ -75,6 +76,7 @@ impl Grid {
         let near = mode.saturating_sub(1)..(mode + 2).min(row.len());
         let total: f64 = row[near.clone()].iter().sum();
         let angular = near.map(|j| row[j] * self.yaw_rates[j]).sum::<f64>() / total;
+        let angular = if speed == 0 { angular / 2.0 } else { angular };
         Command::Twist { linear: self.speeds[speed] * cruise, angular }
     }
 }
@@ -122,6 +124,14 @@ mod tests {
         }
         logits[GRID.class(4, 6)] = 1.5;
         assert_eq!(twist(&logits).0, 0.0);
+    }
+
+    #[test]
+    fn a_stop_steers_half() {
+        let mut logits = [-20.0; Grid::LEN];
+        logits[GRID.class(0, 12)] = 9.0;
+        let (linear, angular) = twist(&logits);
+        assert!(linear == 0.0 && (angular - 1.0).abs() < 1e-6, "{angular}");
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! What a known motion does to what was seen, and what is done about late commands.
 
-use std::f64::consts::{FRAC_PI_2, PI, TAU};
+use std::f32::consts::{FRAC_PI_2, PI as PI_32};
+use std::f64::consts::{PI, TAU};
 use std::sync::Arc;
 
 use plant::{Command, Observation, Pose, Robot, RobotState};
 
 /// Two neighbouring returns nearer to each other than this share a surface, metres; further apart, one hides the other.
-const SURFACE: f64 = 0.4;
+const SURFACE: f32 = 0.4;
 
 /// A command with its forward speed limited to `v_max` m/s; the path keeps its curvature, so the yaw rate falls too. A
 /// balancer's acceleration is left alone.
@@ -30,25 +31,11 @@ pub fn reproject(scan: &[f32], max_range: f32, pose: Pose, out: &mut Vec<f32>) {
         out.fill(max_range);
         return;
     }
-    let per_beam = TAU / n as f64;
-    let (turn_sin, turn_cos) = libm::sincos(per_beam);
-    let (sin, cos) = libm::sincos(-PI + per_beam / 2.0 - pose.yaw);
-    let (back_sin, back_cos) = libm::sincos(pose.yaw);
-    let shift = [-(pose.x * back_cos + pose.y * back_sin), pose.x * back_sin - pose.y * back_cos];
-    let beams_per_radian = n as f64 / TAU;
-    let mut beam = [cos, sin];
-    let mut point = |range: f32| {
-        let r = f64::from(range);
-        let at = [shift[0] + r * beam[0], shift[1] + r * beam[1]];
-        beam = [beam[0] * turn_cos - beam[1] * turn_sin, beam[1] * turn_cos + beam[0] * turn_sin];
-        let range = (at[0] * at[0] + at[1] * at[1]).sqrt();
-        Return { at, range, beam: (bearing(at[1], at[0]) + PI) * beams_per_radian - 0.5 }
-    };
-    let first = point(scan[0]);
-    let mut from = first;
+    let returns = Returns::of(scan, pose);
+    let mut from = returns.get(0);
     for i in 0..n {
-        let next = (i + 1) % n;
-        let to = if next == 0 { first } else { point(scan[next]) };
+        let next = if i + 1 == n { 0 } else { i + 1 };
+        let to = returns.get(next);
         let missed = scan[i] >= max_range && scan[next] >= max_range;
         span(from, to, missed.then_some(max_range), out);
         from = to;
@@ -56,31 +43,70 @@ pub fn reproject(scan: &[f32], max_range: f32, pose: Pose, out: &mut Vec<f32>) {
     fill(out, max_range);
 }
 
+/// What all beams met, seen from the new frame; in columns, so that the compiler can work on several at once.
+struct Returns {
+    x: Vec<f32>,
+    y: Vec<f32>,
+    range: Vec<f32>,
+    beam: Vec<f32>,
+}
+
+impl Returns {
+    fn of(scan: &[f32], pose: Pose) -> Self {
+        let n = scan.len();
+        let per_beam = TAU / n as f64;
+        let (turn_sin, turn_cos) = libm::sincos(per_beam);
+        let (sin, cos) = libm::sincos(-PI + per_beam / 2.0 - pose.yaw);
+        let (back_sin, back_cos) = libm::sincos(pose.yaw);
+        let shift_x = -(pose.x * back_cos + pose.y * back_sin) as f32;
+        let shift_y = (pose.x * back_sin - pose.y * back_cos) as f32;
+        let mut unit = [cos, sin];
+        let (mut x, mut y) = (vec![0.0; n], vec![0.0; n]);
+        for (x, y) in x.iter_mut().zip(&mut y) {
+            (*x, *y) = (unit[0] as f32, unit[1] as f32);
+            unit = [unit[0] * turn_cos - unit[1] * turn_sin, unit[1] * turn_cos + unit[0] * turn_sin];
+        }
+        let (mut range, mut beam) = (vec![0.0; n], vec![0.0; n]);
+        let beams_per_radian = (n as f64 / TAU) as f32;
+        for i in 0..n {
+            x[i] = shift_x + scan[i] * x[i];
+            y[i] = shift_y + scan[i] * y[i];
+            range[i] = (x[i] * x[i] + y[i] * y[i]).sqrt();
+            beam[i] = (bearing(y[i], x[i]) + PI_32) * beams_per_radian - 0.5;
+        }
+        Self { x, y, range, beam }
+    }
+
+    fn get(&self, i: usize) -> Return {
+        Return { at: [self.x[i], self.y[i]], range: self.range[i], beam: self.beam[i] }
+    }
+}
+
 /// What a beam met, seen from the new frame.
 #[derive(Clone, Copy)]
 struct Return {
     /// Metres.
-    at: [f64; 2],
+    at: [f32; 2],
     /// Metres.
-    range: f64,
+    range: f32,
     /// Its bearing in beams: that of beam i is i.
-    beam: f64,
+    beam: f32,
 }
 
 /// Draws what lies between two neighbouring returns.
 fn span(from: Return, to: Return, missed: Option<f32>, out: &mut [f32]) {
     let n = out.len();
     let (Return { at: a, range: da, beam: at }, Return { at: b, range: db, beam: mut until }) = (from, to);
-    if until - at > n as f64 / 2.0 {
-        until -= n as f64;
-    } else if until - at < -(n as f64) / 2.0 {
-        until += n as f64;
+    if until - at > n as f32 / 2.0 {
+        until -= n as f32;
+    } else if until - at < -(n as f32) / 2.0 {
+        until += n as f32;
     }
     let along = [b[0] - a[0], b[1] - a[1]];
     let connected = missed.is_some() || along[0] * along[0] + along[1] * along[1] < SURFACE * SURFACE;
     // Beams of a span that crosses the back run below zero or beyond the last.
-    let mut put = |beam: i64, range: f64| {
-        let n = n as i64;
+    let mut put = |beam: i32, range: f32| {
+        let n = n as i32;
         let index = if beam < 0 {
             beam + n
         } else if beam >= n {
@@ -89,7 +115,7 @@ fn span(from: Return, to: Return, missed: Option<f32>, out: &mut [f32]) {
             beam
         };
         if let Some(nearest) = out.get_mut(index as usize) {
-            *nearest = nearest.min(missed.unwrap_or(range as f32));
+            *nearest = nearest.min(missed.unwrap_or(range));
         }
     };
     if !connected {
@@ -100,17 +126,17 @@ fn span(from: Return, to: Return, missed: Option<f32>, out: &mut [f32]) {
     let (low, high) = if at <= until { (at, until) } else { (until, at) };
     let wide = if high > low { until - at } else { 1.0 };
     let mut beam = ceil(low);
-    while beam as f64 <= high {
+    while beam as f32 <= high {
         // Along a short chord one over the range is linear in the bearing, but for the square of a small angle.
-        put(beam, da * db * wide / (db * wide + (da - db) * (beam as f64 - at)));
+        put(beam, da * db * wide / (db * wide + (da - db) * (beam as f32 - at)));
         beam += 1;
     }
 }
 
-/// The least whole number that is not less; `f64::ceil` is a call on the processors we build for.
-fn ceil(x: f64) -> i64 {
-    let whole = x as i64;
-    whole + i64::from(whole as f64 != x && x > 0.0)
+/// The least whole number that is not less; `f32::ceil` is a call on the processors we build for.
+fn ceil(x: f32) -> i32 {
+    let whole = x as i32;
+    whole + i32::from(whole as f32 != x && x > 0.0)
 }
 
 /// Beams that nothing reached.
@@ -136,17 +162,14 @@ fn fill(ranges: &mut [f32], max_range: f32) {
     }
 }
 
-/// `atan2` within 1.2e-5 rad (Abramowitz and Stegun 4.4.49): a fiftieth of a degree-wide beam's thousandth.
-fn bearing(y: f64, x: f64) -> f64 {
-    let (small, large) = if x.abs() > y.abs() { (y.abs(), x.abs()) } else { (x.abs(), y.abs()) };
-    if large == 0.0 {
-        return 0.0;
-    }
-    let t = small / large;
+/// `atan2` within 1.2e-5 rad (Abramowitz and Stegun 4.4.49): a thousandth of a beam.
+fn bearing(y: f32, x: f32) -> f32 {
+    let (small, large) = (x.abs().min(y.abs()), x.abs().max(y.abs()));
+    let t = small / large.max(f32::MIN_POSITIVE);
     let t2 = t * t;
     let near_axis = t * (0.999_866 + t2 * (-0.330_299_5 + t2 * (0.180_141 + t2 * (-0.085_133 + t2 * 0.020_835_1))));
     let from_x = if x.abs() > y.abs() { near_axis } else { FRAC_PI_2 - near_axis };
-    let upper = if x < 0.0 { PI - from_x } else { from_x };
+    let upper = if x < 0.0 { PI_32 - from_x } else { from_x };
     upper.copysign(y)
 }
 

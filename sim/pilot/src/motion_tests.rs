@@ -69,6 +69,6 @@ fn bearings_are_close_to_atan2() {
     for i in -314..=314 {
         let a = f64::from(i) / 100.0;
         let (s, c) = libm::sincos(a);
-        assert!((bearing(s, c) - a).abs() < 2e-5);
+        assert!((f64::from(bearing(s as f32, c as f32)) - a).abs() < 2e-5);
     }
 }

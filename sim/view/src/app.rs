@@ -194,7 +194,7 @@ fn send(
     mut exit: MessageWriter<AppExit>,
 ) {
     let orders = desk.take_orders();
-    let refused: Vec<_> = orders.into_iter().filter_map(|order| link.order(order).err()).collect();
+    let refused: Vec<_> = orders.into_iter().filter_map(|order| link.order(order)).collect();
     desk.put_back(refused);
     if !desk.toast.is_empty() && time.elapsed_secs() > *toast_until {
         desk.toast.clear();

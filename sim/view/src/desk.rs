@@ -60,6 +60,7 @@ pub(crate) const LATENCY_MAX: f64 = 500.0;
 
 /// The state of the window.
 #[derive(Clone, Debug, bevy::prelude::Resource)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Desk {
     /// What the controls show.
     pub settings: Settings,

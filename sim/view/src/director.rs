@@ -85,7 +85,7 @@ pub(crate) fn direct(
     let Some(cue) = director.cues.pop_front() else { return };
     match cue {
         Cue::Until(at) => {
-            if link.order(Order::Hold(Some(at))).is_err() {
+            if link.order(Order::Hold(Some(at))).is_some() {
                 director.cues.push_front(Cue::Until(at));
                 return;
             }

@@ -23,7 +23,7 @@ pub(crate) fn scene(episode: &Episode, history: &History, t: SimTime, playback: 
         world: setup.world.clone(),
         now: t,
         robot,
-        actors: plant.actor_poses_at(t).into_iter().map(|(pose, _)| pose).collect(),
+        actors: plant.actor_poses_at(t).map(|(pose, _)| pose).collect(),
         newest: episode.newest().cloned(),
         age: line.age(t),
         blind: episode.blind_at(t),
@@ -75,11 +75,11 @@ fn stopping(robot: &Robot, state: &RobotState) -> f64 {
 
 /// Seconds of the committed path.
 const HORIZON: f64 = 1.2;
+const STEPS: usize = 30;
 
 /// Where the command in force takes a rover if no other comes: for display, so a plain integration will do.
 fn committed(robot: &Robot, from: &RobotState, command: Command) -> Vec<[f32; 2]> {
     let (Robot::Rover(rover), Command::Twist { linear, angular }) = (robot, command) else { return Vec::new() };
-    const STEPS: usize = 30;
     let dt = HORIZON / STEPS as f64;
     let (mut pose, mut v, mut w) = (from.pose, from.linear, from.angular);
     let mut path = vec![floor(&pose)];

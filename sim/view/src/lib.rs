@@ -5,6 +5,12 @@
 //! command line does and leaves a [`snapshot::Snapshot`], plain data, at every instant; a frame draws the newest and never
 //! waits. Changes by a person go to the episode as edits with their time. Panels are functions over plain structs.
 
+#![allow(
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    reason = "the arguments of a Bevy system are what it reads and writes"
+)]
+
 mod app;
 mod camera;
 mod card;
@@ -15,8 +21,10 @@ mod ghost;
 mod history;
 mod hud;
 mod keys;
+mod latency;
 mod launch;
 mod panel;
+mod player;
 mod plots;
 mod probe;
 mod ribbons;

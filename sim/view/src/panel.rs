@@ -1,12 +1,11 @@
 //! The panel on the left: which run, how late, how it drives, what it runs on.
 
 use bevy_egui::egui::{self, Align, ComboBox, DragValue, Layout, RichText, Slider, Ui};
-use scenario::{Compensation, Latency};
+use scenario::Compensation;
 use timing::Schedule;
 
-use crate::desk::LATENCY_MAX;
 use crate::snapshot::{Phase, Snapshot};
-use crate::{Action, Choice, Desk, theme};
+use crate::{Action, Choice, Desk, latency, theme};
 
 /// Draws the panel; what a person does there is added to `actions`.
 pub(crate) fn panel(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
@@ -22,7 +21,7 @@ pub(crate) fn panel(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut
     egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
         run(ui, desk, snapshot, actions);
         section(ui, "Latency");
-        latency(ui, desk, actions);
+        latency::latency(ui, desk, actions);
         if !snapshot.notice.is_empty() {
             ui.label(theme::small(&snapshot.notice).color(theme::BLIND));
         }
@@ -147,96 +146,8 @@ fn lines(ui: &mut Ui, text: &str, most: usize) {
     ui.label(job).on_hover_text(text);
 }
 
-/// Where the time of an inference comes from.
-fn latency(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
-    let now = &desk.settings.latency;
-    let ms = desk.latency_ms().unwrap_or(100.0);
-    let device = || desk.profiles.first().map_or_else(String::new, |choice| choice.id.clone());
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = 2.0;
-        ui.spacing_mut().button_padding.x = 2.0;
-        let width = (ui.available_width() - 6.0) / 4.0;
-        for (word, picked, hint, latency) in [
-            (
-                "measured",
-                *now == Latency::Measured,
-                "The network runs here and is timed, inference by inference",
-                Latency::Measured,
-            ),
-            (
-                "fixed",
-                matches!(now, Latency::Fixed(_) | Latency::Zero),
-                "Every command comes exactly so late; no frame waits or is dropped",
-                Latency::Fixed(ms),
-            ),
-            (
-                "service",
-                matches!(now, Latency::Service(_)),
-                "Every inference takes so long, and the device is busy meanwhile: frames wait or are dropped",
-                Latency::Service(ms),
-            ),
-            (
-                "profile",
-                matches!(now, Latency::Profile(_)),
-                "Modelled: times drawn from the published numbers of a device that is not here",
-                Latency::Profile(device()),
-            ),
-        ] {
-            let button =
-                egui::Button::selectable(picked, RichText::new(word).size(12.5)).min_size(egui::vec2(width, 24.0));
-            let absent = desk.profiles.is_empty() && word == "profile";
-            if ui.add_enabled(!absent, button).on_hover_text(hint).clicked() && !picked {
-                actions.push(Action::Latency(latency));
-            }
-        }
-    });
-    match now {
-        Latency::Zero | Latency::Fixed(_) | Latency::Service(_) => slider(ui, desk, ms, actions),
-        Latency::Profile(name) => profile(ui, &desk.profiles, name, actions),
-        Latency::Measured => {
-            ui.label(theme::small("The network's own time on this machine. L and K set a fixed one instead."));
-        }
-        Latency::Replay(path) => {
-            ui.label(theme::small(format!("recorded: {}", path.display())));
-        }
-    }
-    ui.horizontal(|ui| {
-        let mut on = desk.settings.deadline_ms.is_some();
-        let mut ms = desk.settings.deadline_ms.unwrap_or(200.0);
-        let hint = "An inference that takes longer is lost, and the command before it goes on to hold";
-        let toggled = ui.checkbox(&mut on, "deadline").on_hover_text(hint).changed();
-        let field = DragValue::new(&mut ms).range(1.0..=2000.0).speed(1.0).suffix(" ms").max_decimals(0);
-        if ui.add_enabled(on, field).changed() || toggled {
-            actions.push(Action::Deadline(on.then_some(ms)));
-        }
-    });
-}
-
-/// The slider of the lesson.
-fn slider(ui: &mut Ui, desk: &Desk, ms: f64, actions: &mut Vec<Action>) {
-    let mut wanted = ms;
-    ui.scope(|ui| {
-        ui.spacing_mut().slider_width = ui.available_width() - 80.0;
-        ui.spacing_mut().interact_size.y = 26.0;
-        let slider = Slider::new(&mut wanted, 0.0..=LATENCY_MAX).suffix(" ms").fixed_decimals(0).step_by(1.0);
-        ui.add(slider.clamping(egui::SliderClamping::Edits)).on_hover_text("L and K: 10 ms more, 10 ms less");
-    });
-    if wanted != ms {
-        let service = matches!(desk.settings.latency, Latency::Service(_));
-        actions.push(Action::Latency(if service { Latency::Service(wanted) } else { Latency::Fixed(wanted) }));
-    }
-}
-
-fn profile(ui: &mut Ui, profiles: &[Choice], name: &str, actions: &mut Vec<Action>) {
-    let hint = profiles.iter().find(|choice| choice.id == name).map_or("", |choice| choice.description.as_str());
-    if let Some(id) = pick(ui, "profile", profiles, name) {
-        actions.push(Action::Latency(Latency::Profile(id)));
-    }
-    ui.label(theme::small(format!("modelled. {hint}")));
-}
-
 /// A list to choose from; gives what was picked.
-fn pick(ui: &mut Ui, salt: &str, choices: &[Choice], now: &str) -> Option<String> {
+pub(crate) fn pick(ui: &mut Ui, salt: &str, choices: &[Choice], now: &str) -> Option<String> {
     let title = choices.iter().find(|choice| choice.id == now).map_or(now, |choice| choice.title.as_str());
     let mut picked = None;
     ComboBox::from_id_salt(salt).width(ui.available_width()).truncate().selected_text(title).show_ui(ui, |ui| {

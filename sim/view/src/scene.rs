@@ -37,7 +37,6 @@ pub(crate) fn light(mut commands: Commands, fine: Res<crate::app::Fine>) {
 }
 
 /// Sets the stage when a new run has begun.
-#[expect(clippy::too_many_arguments, reason = "what a stage is made of")]
 pub(crate) fn stage(
     mut commands: Commands,
     newest: Res<Newest>,
@@ -197,10 +196,13 @@ pub(crate) fn see_through(
 ) {
     let _clock = work.clock();
     let (Some(scene), Ok(eye)) = (&newest.scene, eyes.single()) else { return };
-    let aim = shapes::place(crate::history::floor(&scene.robot.pose), 0.12);
+    // The robot, and what it drives towards.
+    let robot = shapes::stand(&scene.robot.pose);
+    let aims = [0.0, 0.6].map(|ahead| robot.transform_point(Vec3::new(ahead, 0.12, 0.0)));
     for (entity, mut screen, transform, mut material) in &mut screens {
         let inverse = transform.compute_affine().inverse();
-        let glass = screen.hides(inverse.transform_point3(eye.translation), inverse.transform_point3(aim));
+        let eye = inverse.transform_point3(eye.translation);
+        let glass = aims.iter().any(|aim| screen.hides(eye, inverse.transform_point3(*aim)));
         if glass != screen.glass {
             screen.glass = glass;
             material.0 = screen.paint[usize::from(glass)].clone();

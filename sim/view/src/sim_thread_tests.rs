@@ -1,11 +1,12 @@
 #![allow(clippy::disallowed_methods, reason = "waiting for a thread takes wall time")]
 
-use episode::Supply;
+use episode::{Change, Driver, Episode, Pumped, Supply};
 use scenario::PilotSpec;
-use timing::Schedule;
+use timing::{Schedule, Source, Span};
 
 use super::*;
-use crate::Choice;
+use crate::snapshot::Phase;
+use crate::{Choice, Launched};
 
 const COURSE: &str = r#"
     title = "A box on the way"
@@ -88,6 +89,10 @@ fn wait(thread: &SimThread, what: &str, until: impl Fn(&Snapshot) -> bool) -> Ar
     }
 }
 
+fn tell(thread: &SimThread, order: Order) {
+    assert_eq!(thread.order(order), None);
+}
+
 fn digest(snapshot: &Snapshot) -> u64 {
     match &snapshot.phase {
         Phase::Over(ending) => ending.digest,
@@ -124,10 +129,10 @@ fn an_edit_takes_hold_when_the_command_line_says_so() {
     let at = SimTime(400_000_000);
     let expected = headless(Some((at, Change::Source(Source::Service(Span::from_ms(70.0))))));
     let thread = SimThread::start(Box::new(Course), settings(2.0), true).unwrap();
-    thread.order(Order::Hold(Some(at))).unwrap();
+    tell(&thread, Order::Hold(Some(at)));
     wait(&thread, "hold", |s| s.scene.as_ref().is_some_and(|scene| scene.playback.held && scene.now == at));
-    thread.order(Order::Change(Knob::Latency(Latency::Service(70.0)))).unwrap();
-    thread.order(Order::Hold(None)).unwrap();
+    tell(&thread, Order::Change(Knob::Latency(Latency::Service(70.0))));
+    tell(&thread, Order::Hold(None));
     assert_eq!(digest(&wait(&thread, "end", over)), expected);
     assert_ne!(expected, headless(None));
 }
@@ -136,12 +141,12 @@ fn an_edit_takes_hold_when_the_command_line_says_so() {
 fn a_pause_holds_time_and_a_step_is_one_tick() {
     let thread = SimThread::start(Box::new(Course), settings(0.1), false).unwrap();
     wait(&thread, "start", |s| s.scene.as_ref().is_some_and(|scene| scene.now > SimTime::ZERO));
-    thread.order(Order::Pause(true)).unwrap();
+    tell(&thread, Order::Pause(true));
     let paused = wait(&thread, "pause", |s| s.scene.as_ref().is_some_and(|scene| scene.playback.paused));
     let at = paused.scene.as_ref().unwrap().now;
     std::thread::sleep(Duration::from_millis(60));
     assert_eq!(thread.newest().scene.as_ref().unwrap().now, at);
-    thread.order(Order::Step).unwrap();
+    tell(&thread, Order::Step);
     let stepped = wait(&thread, "step", |s| s.scene.as_ref().is_some_and(|scene| scene.now > at));
     let by = stepped.scene.as_ref().unwrap().now - at;
     assert!(by <= Span(4_166_667), "{by}");
@@ -153,12 +158,12 @@ fn a_failure_is_said_and_got_over() {
         SimThread::start(Box::new(Course), Settings { scenario: "bax".into(), ..settings(8.0) }, false).unwrap();
     let failed = wait(&thread, "failure", |s| matches!(s.phase, Phase::Failed(_)));
     assert_eq!(failed.phase, Phase::Failed("found no scenario `bax`; expected box".into()));
-    thread.order(Order::Launch(settings(8.0))).unwrap();
+    tell(&thread, Order::Launch(settings(8.0)));
     wait(&thread, "end", over);
     // A change that cannot be made is a notice, and the run goes on.
-    thread.order(Order::Launch(settings(0.1))).unwrap();
+    tell(&thread, Order::Launch(settings(0.1)));
     wait(&thread, "start", |s| s.phase == Phase::Live);
-    thread.order(Order::Change(Knob::Latency(Latency::Measured))).unwrap();
+    tell(&thread, Order::Change(Knob::Latency(Latency::Measured)));
     let told = wait(&thread, "notice", |s| !s.notice.is_empty());
     assert_eq!(told.phase, Phase::Live);
 }
@@ -166,8 +171,8 @@ fn a_failure_is_said_and_got_over() {
 #[test]
 fn a_pause_survives_a_new_run_and_the_end_is_prompt() {
     let thread = SimThread::start(Box::new(Course), settings(1.0), false).unwrap();
-    thread.order(Order::Pause(true)).unwrap();
-    thread.order(Order::Open("box".into())).unwrap();
+    tell(&thread, Order::Pause(true));
+    tell(&thread, Order::Open("box".into()));
     let newest = wait(&thread, "second run", |s| s.run == 2 && s.scene.is_some());
     assert_eq!(newest.scene.as_ref().unwrap().now, SimTime::ZERO);
     let began = Instant::now();

@@ -39,9 +39,9 @@ fn scene() -> Scene {
         seed: 1,
     };
     let life = |id: u64| {
-        let captured = SimTime(id as i64 * 25_000_000);
+        let captured = SimTime(id.cast_signed() * 25_000_000);
         let bars = vec![(Stage::Compute, captured, captured + Span::from_ms(120.0))];
-        Life { id, captured, bars, fate: Some(if id % 3 == 0 { Fate::Applied } else { Fate::Dropped }) }
+        Life { id, captured, bars, fate: Some(if id.is_multiple_of(3) { Fate::Applied } else { Fate::Dropped }) }
     };
     Scene {
         world: Arc::new(world),

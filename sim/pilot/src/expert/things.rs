@@ -48,7 +48,7 @@ impl Thing {
         let away = [point[0] - self.at[0] - self.velocity[0] * secs, point[1] - self.at[1] - self.velocity[1] * secs];
         let x = (away[0] * self.axis[0] + away[1] * self.axis[1]).abs() - self.half[0];
         let y = (away[1] * self.axis[0] - away[0] * self.axis[1]).abs() - self.half[1];
-        let outside = libm::sqrt(x.max(0.0) * x.max(0.0) + y.max(0.0) * y.max(0.0));
+        let outside = (x.max(0.0) * x.max(0.0) + y.max(0.0) * y.max(0.0)).sqrt();
         outside + x.max(y).min(0.0) - self.radius
     }
 
@@ -104,6 +104,9 @@ impl Things {
         let secs = step as f64 * STEP_SECS;
         let mut worst = Nearness::default();
         for thing in &self.0 {
+            if thing.distance([at.x, at.y], secs) >= SOFT[thing.kind] + body.offset + body.radius {
+                continue;
+            }
             let clear = thing.clearance(body, at, secs);
             let (margin, soft) = (MARGIN[thing.kind], SOFT[thing.kind]);
             if clear >= soft {

@@ -122,8 +122,11 @@ def train_pilot(args):
             folders.append(collect(args, f"dagger{round_}", COURSES, (base, base + per), "--noise", "--trust",
                                    "--model", str(args.data / f"round{round_}.onnx"),
                                    "--beta", str(0.3 if round_ == 0 else 0.0)))
-    return network, {"episodes_per_course": per * (rounds + 1), "samples": int(len(load(folders)[0])),
-                     "seeds": [TRAIN_SEED, base + per], "dagger_rounds": rounds}
+            # No two crowds are alike: it takes more of them.
+            folders.append(collect(args, f"dagger{round_}-crowd", ["crowd"], (base + 10_000, base + 10_000 + per), "--noise",
+                                   "--trust", "--model", str(args.data / f"round{round_}.onnx")))
+    return network, {"episodes": per * (len(COURSES) * (rounds + 1) + rounds), "samples": int(len(load(folders)[0])),
+                     "seeds": [TRAIN_SEED, base + 10_000 + per], "dagger_rounds": rounds}
 
 
 def train_balancer(args):
@@ -219,8 +222,9 @@ def main():
     parser.add_argument("--quick", action="store_true", help="everything, tiny, and nothing in assets/ is touched")
     parser.add_argument("--deadtime", default=str(ROOT / "target/release/deadtime"), help="the program")
     parser.add_argument("--data", type=Path, default=None, help="samples and checkpoints; default data/training")
+    parser.add_argument("--models", type=Path, default=None, help="where the models go; default assets/models")
     parser.add_argument("--episodes", type=int, default=60, help="episodes a course and round")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of DAgger")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of DAgger")
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
     if not (args.all or args.quick):
@@ -229,9 +233,8 @@ def main():
     args.data = args.data or ROOT / "data" / ("training-quick" if args.quick else "training")
     args.data.mkdir(parents=True, exist_ok=True)
     global MODELS
-    if args.quick:
-        MODELS = args.data / "models"
-        MODELS.mkdir(exist_ok=True)
+    MODELS = args.models or (args.data / "models" if args.quick else MODELS)
+    MODELS.mkdir(parents=True, exist_ok=True)
     balancer, balancer_facts = train_balancer(args)
     pilot, facts = train_pilot(args)
     final = args.data / "final.onnx"

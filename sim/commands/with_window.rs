@@ -137,11 +137,11 @@ impl Root {
         self.pace = setup.line.capture.rate.hz();
         let launched = launch(setup, |model| self.worker(model, &options, reuse))?;
         let labels = &launched.labels;
-        let remarks: String = labels.remarks.iter().map(|remark| format!("; {remark}")).collect();
+        let model_line = [&[labels.model.clone()], &labels.remarks[..]].concat().join("; ");
         Ok(Launched {
             settings: Settings { cruise: Some(launched.episode.setup().cruise), ..settings.clone() },
             runtime_line: labels.runtime_line.clone(),
-            model_line: format!("{}{remarks}", labels.model),
+            model_line,
             calibration: self.calibrations.get(&format!("{} {runtime}", labels.model)).cloned(),
             episode: launched.episode,
             driver: launched.driver,

@@ -278,5 +278,5 @@ pub fn engine_name(info: &EngineInfo) -> String {
 pub fn runtime_line(info: &EngineInfo) -> String {
     let refused: Vec<String> = info.refused.iter().map(|(rung, why)| format!("no {rung}: {why}")).collect();
     let tail = if refused.is_empty() { String::new() } else { format!(" ({})", refused.join("; ")) };
-    format!("asked for {}, obtained {}: {}{tail}", info.requested, info.obtained, info.version)
+    format!("asked for {}, obtained {}{tail}", info.requested, engine_name(info))
 }

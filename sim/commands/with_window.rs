@@ -137,7 +137,7 @@ impl Root {
         self.pace = setup.line.capture.rate.hz();
         let launched = launch(setup, |model| self.worker(model, &options, reuse))?;
         let labels = &launched.labels;
-        let model_line = [&[labels.model.clone()], &labels.remarks[..]].concat().join("; ");
+        let model_line = [std::slice::from_ref(&labels.model), &labels.remarks].concat().join("; ");
         Ok(Launched {
             settings: Settings { cruise: Some(launched.episode.setup().cruise), ..settings.clone() },
             runtime_line: labels.runtime_line.clone(),

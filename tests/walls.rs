@@ -6,7 +6,7 @@ use crate::support::root;
 
 fn tree(args: &[&str]) -> String {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--locked", "--offline", "--prefix", "none", "--edges", "normal"])
+        .args(["tree", "--locked", "--prefix", "none", "--edges", "normal"])
         .args(args)
         .current_dir(root())
         .output()

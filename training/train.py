@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 MODELS = ROOT / "assets/models"
 COURSES = ["lesson", "step_out", "slalom", "corridor", "crowd"]
 TRAIN_SEED, TEST_SEEDS = 100_000, (1_000, 1_100)
+# Of a row: state, costs, class, seed, frame.
+COLUMNS = STATE + CLASSES + 3
 # Softness of the expert's choice, in its unit of cost, a metre of way: actions this much worse count as nearly as good.
 TEMPERATURE = 0.12
 
@@ -51,7 +53,7 @@ def load(folders):
     scans, rows = [], []
     for folder in folders:
         for path in sorted(folder.glob("*.rows")):
-            rows.append(np.fromfile(path, np.float32).reshape(-1, STATE + CLASSES + 3))
+            rows.append(np.fromfile(path, np.float32).reshape(-1, COLUMNS))
             scans.append(np.fromfile(path.with_suffix(".scan"), np.uint16).reshape(-1, 3, BEAMS))
     rows = np.concatenate(rows)
     return np.concatenate(scans), rows[:, :STATE], rows[:, STATE:STATE + CLASSES], rows[:, STATE + CLASSES]
@@ -109,24 +111,31 @@ def train_pilot(args):
     torch.manual_seed(1)
     network = Pilot()
     for round_ in range(rounds + 1):
-        last = round_ == rounds
         path = args.data / f"round{round_}.pt"
         if path.exists():
             network.load_state_dict(torch.load(path))
         else:
-            fit(network, load(folders), steps * (3 if last else 1), 1.5e-3, seed=round_)
+            fit(network, load(folders), steps, 1.5e-3, seed=round_)
             torch.save(network.state_dict(), path)
         export(network, args.data / f"round{round_}.onnx")
-        if not last:
+        if round_ < rounds:
             base += per
             folders.append(collect(args, f"dagger{round_}", COURSES, (base, base + per), "--noise", "--trust",
                                    "--model", str(args.data / f"round{round_}.onnx"),
                                    "--beta", str(0.3 if round_ == 0 else 0.0)))
-            # No two crowds are alike: it takes more of them.
-            folders.append(collect(args, f"dagger{round_}-crowd", ["crowd"], (base + 10_000, base + 10_000 + per), "--noise",
-                                   "--trust", "--model", str(args.data / f"round{round_}.onnx")))
-    return network, {"episodes": per * (len(COURSES) * (rounds + 1) + rounds), "samples": int(len(load(folders)[0])),
-                     "seeds": [TRAIN_SEED, base + 10_000 + per], "dagger_rounds": rounds}
+            # No two crowds are alike, nor two who step out: it takes more of them.
+            folders.append(collect(args, f"dagger{round_}-people", ["crowd", "step_out"], (base + 10_000, base + 10_000 + 2 * per),
+                                   "--noise", "--trust", "--model", str(args.data / f"round{round_}.onnx")))
+    path = args.data / "polished.pt"
+    if path.exists():
+        network.load_state_dict(torch.load(path))
+    else:
+        # Once more, and longer, on all that was collected.
+        fit(network, load(folders), steps * 6, 1.2e-3, seed=rounds + 1)
+        torch.save(network.state_dict(), path)
+    rows = sum(path.stat().st_size for folder in folders for path in folder.glob("*.rows"))
+    return network, {"episodes": per * (len(COURSES) * (rounds + 1) + 4 * rounds), "samples": rows // (4 * COLUMNS),
+                     "seeds": [TRAIN_SEED, base + 10_000 + 2 * per], "dagger_rounds": rounds}
 
 
 def train_balancer(args):
@@ -230,7 +239,7 @@ def main():
     args = parser.parse_args()
     if not (args.all or args.quick):
         parser.error("say --all or --quick")
-    torch.set_num_threads(1)  # small convolutions gain nothing from more
+    torch.set_num_threads(args.jobs)
     args.data = args.data or ROOT / "data" / ("training-quick" if args.quick else "training")
     args.data.mkdir(parents=True, exist_ok=True)
     global MODELS

@@ -125,16 +125,22 @@ def train_pilot(args):
         # No two crowds are alike, nor two who step out: it takes more of them.
         folders.append(collect(args, f"dagger{round_}-people", ["crowd", "step_out"], (base + 10_000, base + 10_000 + 2 * per),
                                "--noise", "--trust", "--model", str(args.data / f"round{round_}.onnx")))
-    path = args.data / "polished.pt"
-    if path.exists():
-        network.load_state_dict(torch.load(path))
-    else:
-        # Once more, and longer, on all that was collected.
-        fit(network, load(folders), steps * 6, 1.2e-3, seed=rounds)
-        torch.save(network.state_dict(), path)
+    # Once more on all that was collected, and longer; then people again, without disturbance, as they are met in earnest.
+    for name, longer in ("polished", 6), ("final", 3):
+        path = args.data / f"{name}.pt"
+        if path.exists():
+            network.load_state_dict(torch.load(path))
+        else:
+            fit(network, load(folders), steps * longer, 1.2e-3, seed=rounds + longer)
+            torch.save(network.state_dict(), path)
+        if name == "polished":
+            export(network, args.data / "polished.onnx")
+            for course, times in ("step_out", 5), ("crowd", 2):
+                folders.append(collect(args, f"last-{course}", [course], (base + 20_000, base + 20_000 + times * per), "--trust",
+                                       "--model", str(args.data / "polished.onnx")))
     rows = sum(path.stat().st_size for folder in folders for path in folder.glob("*.rows"))
-    return network, {"episodes": per * (len(COURSES) * (rounds + 1) + 4 * rounds), "samples": rows // (4 * COLUMNS),
-                     "seeds": [TRAIN_SEED, base + 10_000 + 2 * per], "dagger_rounds": rounds}
+    return network, {"episodes": per * (len(COURSES) * (rounds + 1) + 4 * rounds + 7), "samples": rows // (4 * COLUMNS),
+                     "seeds": [TRAIN_SEED, base + 20_000 + 5 * per], "dagger_rounds": rounds + 1}
 
 
 def train_balancer(args):

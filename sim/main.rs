@@ -3,6 +3,7 @@
 mod assets;
 mod commands;
 mod launch;
+mod log;
 mod timeline;
 
 use std::process::ExitCode;

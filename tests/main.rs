@@ -1,5 +1,6 @@
 //! The promises of the program, one file a promise, one binary.
 
+mod balance;
 mod braking;
 mod cli;
 mod determinism;

@@ -13,11 +13,12 @@ use timing::{SimTime, Source};
 
 use super::{FAILED, UNTRUSTED, print_json};
 use crate::launch::Overrides;
+use crate::log;
 
 /// Options of `replay`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// A log written by `deadtime run --log`
+    /// A log as `deadtime run --log` writes it, or the name of one that the window keeps, such as 0042-lesson
     pub log: PathBuf,
     /// Print one JSON object instead of text
     #[arg(long)]
@@ -30,6 +31,7 @@ struct Report {
     scenario: String,
     seed: u64,
     ticks: usize,
+    edits: usize,
     identical: bool,
     first_differing_tick: Option<usize>,
     first_differing_s: Option<f64>,
@@ -39,10 +41,11 @@ struct Report {
 
 /// `deadtime replay`.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let recording = record::read(&args.log).into_diagnostic()?;
+    let path = log::find(&args.log);
+    let recording = record::read(&path).into_diagnostic()?;
     let header = &recording.header;
     let scenario =
-        scenario::parse(&header.scenario_toml, &format!("{} (in {})", header.scenario_name, args.log.display()))?;
+        scenario::parse(&header.scenario_toml, &format!("{} (in {})", header.scenario_name, path.display()))?;
     let mut setup = Overrides::from_map(&header.overrides)?
         .setup(&scenario, header.seed)
         .wrap_err("the scenario in the log cannot be set up again")?;
@@ -74,6 +77,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         scenario: header.scenario_name.clone(),
         seed: header.seed,
         ticks: recorded.len(),
+        edits: recording.edits.len(),
         identical: first.is_none(),
         first_differing_tick: first,
         first_differing_s: first.map(|tick| rate.event(tick as u64 + 1).secs()),
@@ -93,10 +97,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn print_text(report: &Report) {
-    let Report { scenario, seed, ticks, digest, .. } = report;
+    let Report { scenario, seed, ticks, digest, edits, .. } = report;
+    let edits = if *edits > 0 { format!(", {edits} changes made on the way") } else { String::new() };
     let verdict = match (report.first_differing_tick, report.first_differing_s) {
         (Some(tick), Some(at)) => format!("the state differs from tick {tick} on ({at:.4} s)"),
-        _ => format!("{ticks} ticks, every digest equal ({digest})"),
+        _ => format!("{ticks} ticks, every digest equal ({digest}){edits}"),
     };
     println!("{scenario}, seed {seed}: {verdict}");
     if !report.complete {

@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use episode::{Entry, Pumped, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use miette::{IntoDiagnostic, Result};
-use scenario::{Facts, Latency, PilotSpec};
+use runtime::Witness;
+use scenario::{Facts, Latency};
 use timing::{SimTime, Span};
 
 use super::{FAILED, UNTRUSTED, print_json};
 use crate::assets;
 use crate::launch::{Launched, Overrides, RuntimeOptions, launch, worker};
+use crate::log::header;
 use crate::timeline::{Timeline, verdict};
 
 /// Options of `run`.
@@ -56,7 +58,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut timeline = Timeline::default();
     let bar = progress(args.json, launched.episode.setup().duration);
     let mut log = match &args.log {
-        Some(path) => Some(record::Writer::create(path, &header(args, &scenario, seed, &launched)).into_diagnostic()?),
+        Some(path) => {
+            let header = header(&launched, &scenario, seed, &args.overrides, &args.runtime);
+            Some(record::Writer::create(path, &header).into_diagnostic()?)
+        }
         None => None,
     };
     let mut problem = None;
@@ -110,39 +115,15 @@ fn progress(hidden: bool, duration: Span) -> ProgressBar {
     bar
 }
 
-fn header(args: &Args, scenario: &scenario::Scenario, seed: u64, launched: &Launched) -> record::Header {
-    let labels = &launched.labels;
-    let setup = launched.episode.setup();
-    let mut overrides = args.overrides.to_map();
-    if matches!(setup.pilot, PilotSpec::Surrogate { .. }) {
-        // Found out from the model itself, which a replay does not load.
-        overrides.insert("pilot".into(), "surrogate".into());
-    }
-    record::Header {
-        scenario_name: setup.name.clone(),
-        scenario_toml: scenario.text().to_owned(),
-        seed,
-        overrides,
-        latency: labels.latency.to_string(),
-        occupies: launched.episode.line().source().occupies(),
-        model: labels.model.clone(),
-        model_sha256: launched.driver.engine().map(|info| info.model.sha256.clone()),
-        runtime_requested: args.runtime.runtime.to_string(),
-        runtime_obtained: labels.runtime.clone(),
-        schedule: setup.line.schedule.to_string(),
-        device: super::doctor::processor(),
-        ..record::Header::default()
-    }
-}
-
 /// Runs an episode to its end. A measured run keeps to the wall clock when `paced`, since an idling device answers
-/// differently. `sink` gets every log entry.
+/// differently, and is trusted only if it was alone on its cores. `sink` gets every log entry; what it does counts as ours.
 pub fn go(launched: &mut Launched, paced: bool, sink: &mut dyn FnMut(&Entry, SimTime)) -> Summary {
     let Launched { episode, driver, labels } = launched;
     let measured = labels.latency == Latency::Measured;
     let paced = paced && measured;
-    let start = Instant::now();
     episode.keep_log();
+    let witness = Witness::begin();
+    let start = Instant::now();
     loop {
         let until = if paced { SimTime(start.elapsed().as_nanos() as i64) } else { SimTime(i64::MAX) };
         // A slice at a time, so that a log is written while the run goes on: what a kill can lose.
@@ -158,31 +139,39 @@ pub fn go(launched: &mut Launched, paced: bool, sink: &mut dyn FnMut(&Entry, Sim
         }
     }
     let wall = start.elapsed().as_secs_f64();
+    // Asked at once: what comes after is no part of the measurement.
+    let uncertified = if measured { uncertified(driver, paced, &witness) } else { Vec::new() };
     let mut summary = labels.complete(Summary::of(episode));
     summary.wall_seconds = wall;
     summary.realtime_factor = summary.sim_seconds / wall.max(1e-9);
     (summary.overhead_us, summary.hand_over_us) = driver.harness();
-    summary.complaints = complaints(driver, episode.stats().invalid, measured, paced);
+    summary.complaints = complaints(driver.failures(), episode.stats().invalid);
+    summary.complaints.extend(uncertified);
     summary.trusted = summary.complaints.is_empty();
     summary
 }
 
-/// Why a run's verdict cannot be relied upon.
-fn complaints(driver: &episode::Driver, invalid: bool, measured: bool, paced: bool) -> Vec<String> {
+/// Why a run's verdict cannot be relied upon, whatever its latency was.
+pub fn complaints(failures: &[String], invalid: bool) -> Vec<String> {
     let mut complaints = Vec::new();
-    if let Some(first) = driver.failures().first() {
-        complaints.push(format!("the runtime failed {} times, first: {first}", driver.failures().len()));
+    if let Some(first) = failures.first() {
+        complaints.push(format!("the runtime failed {} times, first: {first}", failures.len()));
     }
     if invalid {
         complaints.push("physics broke down: a body went non-finite".into());
     }
-    if measured && !paced {
-        complaints.push(
-            "measured without keeping to the wall clock (--unpaced): an idling device answers differently".into(),
-        );
+    complaints
+}
+
+/// Why a measured run is not a certified measurement.
+fn uncertified(driver: &episode::Driver, paced: bool, witness: &Witness) -> Vec<String> {
+    if !paced {
+        let unpaced = "measured without keeping to the wall clock (--unpaced): an idling device answers differently";
+        return vec![unpaced.into()];
     }
+    let mut complaints = driver.engine().map(|engine| witness.complaints(engine)).unwrap_or_default();
     // One start in a hundred may be late: this is not a real-time operating system.
-    if let Some(share) = driver.cadence_off().filter(|share| measured && paced && *share > 0.01) {
+    if let Some(share) = driver.cadence_off().filter(|share| *share > 0.01) {
         complaints.push(format!("{:.1} % of the starts were more than 10 % off their cadence", share * 100.0));
     }
     complaints

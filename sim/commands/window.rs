@@ -21,6 +21,9 @@ pub struct Args {
     /// The seed; the scenario's own by default
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Write the run to this log instead of keeping it with the others; later runs of this window go to F-2.mcap, F-3.mcap...
+    #[arg(long, value_name = "F.mcap")]
+    pub log: Option<PathBuf>,
     /// Play this script of keys and screenshots, then quit: for tests
     #[arg(long, value_name = "F", hide = true)]
     pub script: Option<PathBuf>,
@@ -48,6 +51,7 @@ impl Default for Args {
             overrides: Overrides::default(),
             runtime: RuntimeOptions::default(),
             seed: None,
+            log: None,
             script: None,
             shots: ".".into(),
             size: [1280, 800],
@@ -73,7 +77,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
                 runtime: args.runtime,
                 seed: args.seed,
                 unpaced: false,
-                log: None,
+                log: args.log,
                 json: false,
             })
             .map(|_| ExitCode::SUCCESS)

@@ -6,16 +6,18 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use episode::Supply;
+use episode::{Entry, Episode, Summary, Supply};
 use miette::{IntoDiagnostic, Result, miette};
+use record::{Keeper, Place};
 use runtime::{Engine, MeasureOptions, Rung, Worker};
 use scenario::{Latency, Scenario};
 use timing::{Source, Trace};
 use view::{Choice, Launched, Launcher, Settings, ViewOptions};
 
-use super::Args;
+use super::{Args, run::complaints};
 use crate::assets;
-use crate::launch::{Overrides, RuntimeOptions, launch, source, trace_of, worker};
+use crate::launch::{Labels, Overrides, RuntimeOptions, launch, source, trace_of, worker};
+use crate::log::{header, replay_command, runs_folder};
 
 /// Why no window can be opened here; `None` if one can. Bevy and winit panic where there is no display, so another
 /// process of ours tries it first.
@@ -65,7 +67,16 @@ pub fn probe() -> Result<ExitCode> {
 
 /// Opens the window and stays until it is closed.
 pub fn open(args: Args) -> Result<ExitCode> {
-    let mut root = Root { calibrations: BTreeMap::new(), runtime: args.runtime.clone(), pace: 40.0 };
+    let place = args.log.map(Place::File).or_else(|| runs_folder().map(|folder| Place::Folder(folder, MOST_KEPT)));
+    let keeper = place.map(Keeper::start).transpose().into_diagnostic()?;
+    let mut root = Root {
+        calibrations: BTreeMap::new(),
+        runtime: args.runtime.clone(),
+        pace: 40.0,
+        keeper,
+        labels: None,
+        failures: Vec::new(),
+    };
     let mut settings = root.settings(&args.scenario.to_string_lossy()).map_err(|why| miette!("{why}"))?;
     settings.seed = args.seed.unwrap_or(settings.seed);
     settings.runtime = args.runtime.runtime.to_string();
@@ -97,7 +108,16 @@ struct Root {
     calibrations: BTreeMap<String, Arc<Trace>>,
     /// Frames a second of the scenario being launched.
     pace: f64,
+    /// Of logs; `None` where there is no place for them.
+    keeper: Option<Keeper>,
+    /// What the run that goes on is called in its summary.
+    labels: Option<Labels>,
+    /// Why inferences of that run failed.
+    failures: Vec<String>,
 }
+
+/// Logs that are kept, without being asked.
+const MOST_KEPT: usize = 20;
 
 fn load(scenario: &str) -> Result<Scenario, String> {
     scenario::load(&assets::scenario(&PathBuf::from(scenario))).map_err(|e| format!("{:?}", miette::Report::from(e)))
@@ -122,6 +142,10 @@ impl Root {
     }
 
     fn launch(&mut self, settings: &Settings, reuse: Option<Supply>) -> Result<Launched> {
+        // The run before is over, whether the next can be set up or not.
+        if let Some(keeper) = &mut self.keeper {
+            keeper.leave();
+        }
         let scenario = load(&settings.scenario).map_err(|why| miette!("{why}"))?;
         let overrides = Overrides {
             model: settings.model.clone(),
@@ -136,8 +160,14 @@ impl Root {
         let options = RuntimeOptions { runtime, ..self.runtime.clone() };
         self.pace = setup.line.capture.rate.hz();
         let launched = launch(setup, |model| self.worker(model, &options, reuse))?;
+        if let Some(keeper) = &mut self.keeper {
+            keeper.begin(header(&launched, &scenario, settings.seed, &overrides, &options));
+        }
         let labels = &launched.labels;
-        let model_line = [std::slice::from_ref(&labels.model), &labels.remarks].concat().join("; ");
+        self.labels = Some(labels.clone());
+        self.failures.clear();
+        // The remarks name the model, and what they say must not be cut off behind a long path.
+        let model_line = if labels.remarks.is_empty() { labels.model.clone() } else { labels.remarks.join("; ") };
         Ok(Launched {
             settings: Settings { cruise: Some(launched.episode.setup().cruise), ..settings.clone() },
             runtime_line: labels.runtime_line.clone(),
@@ -147,6 +177,17 @@ impl Root {
             driver: launched.driver,
         })
     }
+}
+
+/// What a run in the window came to. How long it took in wall time says nothing: it was paused, slowed and hastened.
+fn summary(episode: &Episode, labels: &Labels, failures: &[String]) -> Summary {
+    let mut summary = labels.complete(Summary::of(episode));
+    summary.complaints = complaints(failures, episode.stats().invalid);
+    if labels.latency == Latency::Measured || *episode.line().source() == Source::Measured {
+        summary.complaints.push("measured beside a window, which took its share of the processor".into());
+    }
+    summary.trusted = summary.complaints.is_empty();
+    summary
 }
 
 impl Launcher for Root {
@@ -209,5 +250,36 @@ impl Launcher for Root {
 
     fn source(&mut self, latency: &Latency) -> Result<Source, String> {
         source(latency).map_err(|report| format!("{report:?}"))
+    }
+
+    fn record(&mut self, episode: &Episode, entries: Vec<Entry>, over: bool) {
+        let Some(keeper) = &mut self.keeper else { return };
+        for entry in &entries {
+            if let Entry::Failed(failure) = entry
+                && !failure.why.is_empty()
+            {
+                self.failures.push(failure.why.clone());
+            }
+        }
+        keeper.push(entries);
+        if let (true, Some(labels)) = (over, &self.labels) {
+            keeper.end(summary(episode, labels, &self.failures));
+            if let Some(path) = keeper.kept().path {
+                eprintln!("log: {}; `{}` re-runs it", path.display(), replay_command(&path));
+            }
+        }
+    }
+
+    fn kept(&mut self) -> view::Kept {
+        let nowhere = || "runs are not kept: neither XDG_DATA_HOME nor HOME names a folder; choose a file with --log";
+        let Some(keeper) = &mut self.keeper else {
+            return view::Kept { problem: nowhere().into(), ..Default::default() };
+        };
+        let kept = keeper.kept();
+        view::Kept {
+            command: kept.path.as_deref().map(replay_command).unwrap_or_default(),
+            path: kept.path.map(|path| path.display().to_string()).unwrap_or_default(),
+            problem: kept.problem.unwrap_or_default(),
+        }
     }
 }

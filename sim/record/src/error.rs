@@ -19,6 +19,14 @@ pub enum RecordError {
         /// What the system says.
         source: io::Error,
     },
+    /// The folder of kept runs cannot be used.
+    #[error("cannot keep runs in {}: {source}; make it a folder that you may write, or choose a file with --log", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The file could not be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {

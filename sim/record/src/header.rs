@@ -36,7 +36,7 @@ pub struct Header {
     /// The network, or the pilot that needs none.
     pub model: String,
     /// SHA-256 of the network's file.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_sha256: Option<String>,
     /// The runtime that was asked for.
     pub runtime_requested: String,

@@ -1,7 +1,8 @@
 //! Runs on disk: logs that replay bit for bit, and traces of latency.
 //!
-//! A log is an MCAP file. [`Writer`] makes one while a run goes on, [`read`] takes back what a replay needs. A trace holds
-//! service times alone; [`trace`] takes one from a trace file or from a log.
+//! A log is an MCAP file. [`Writer`] makes one while a run goes on, [`Keeper`] one after another on a thread of its own,
+//! [`read`] takes back what a replay needs. A trace holds service times alone; [`trace`] takes one from a trace file or
+//! from a log.
 //!
 //! # What a log holds
 //!
@@ -37,9 +38,11 @@ mod edit;
 mod error;
 mod file;
 mod header;
+mod keeper;
 mod life;
 mod mcap_file;
 mod message;
+mod place;
 mod reader;
 mod scene;
 mod schema;
@@ -55,6 +58,8 @@ mod writer_tests;
 
 pub use error::RecordError;
 pub use header::{FORMAT, Header};
+pub use keeper::{Keeper, Kept};
+pub use place::Place;
 pub use reader::{Recording, read};
 pub use trace::{trace, write_trace};
 pub use writer::Writer;

@@ -66,6 +66,13 @@ impl Writer {
         self.draft.publish()
     }
 
+    /// Ends the log of a run that was broken off and gives it its final name. [`crate::read`] says that it is not complete.
+    pub fn leave(mut self) -> Result<(), RecordError> {
+        self.attempt(Log::leave)?;
+        drop(self.log);
+        self.draft.publish()
+    }
+
     /// After an error nothing more is written: what follows a gap is worth nothing.
     fn attempt(
         &mut self,
@@ -203,6 +210,11 @@ impl<W: Write> Log<W> {
         self.put_ticks()?;
         self.flushed = self.now;
         self.channels.flush()
+    }
+
+    fn leave(&mut self) -> io::Result<()> {
+        self.put_ticks()?;
+        self.channels.finish()
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {

@@ -45,6 +45,7 @@ mod tensor;
 mod wire;
 mod worker;
 
+pub use contamination::Witness;
 pub use engine::{Engine, EngineInfo, Watch};
 pub use error::RuntimeError;
 pub use ladder::{load, survey};

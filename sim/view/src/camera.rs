@@ -84,7 +84,7 @@ pub(crate) fn follow(
     desk: Res<Desk>,
     stage: Res<Stage>,
     mut eyes: Query<(&mut Camera, &mut PanOrbitCamera), With<Eye>>,
-    mut last: Local<Option<(bool, u64)>>,
+    mut last: Local<Option<(bool, Option<[f32; 3]>)>>,
     work: Res<Work>,
 ) {
     let _clock = work.clock();
@@ -103,13 +103,15 @@ pub(crate) fn follow(
     let [x, y] = [pose.x as f32 + ahead * (pose.yaw as f32).cos(), pose.y as f32 + ahead * (pose.yaw as f32).sin()];
     let focus = shapes::place([x, y], 0.15);
     orbit.target_focus = focus;
-    let now = (desk.from_above, newest.run);
+    let now = (desk.from_above, desk.eye);
     if *last != Some(now) {
-        if last.is_none_or(|last| last.0 != now.0) {
-            let ((yaw, pitch), radius) = if desk.from_above { (ABOVE, HEIGHT) } else { (FOLLOW, DISTANCE) };
-            (orbit.target_yaw, orbit.target_pitch, orbit.target_radius) = (yaw, pitch, radius);
-            (orbit.yaw, orbit.pitch, orbit.radius) = (Some(yaw), Some(pitch), Some(radius));
-        }
+        let ((yaw, pitch), radius) = match desk.eye {
+            Some([yaw, pitch, radius]) => ((yaw.to_radians(), pitch.to_radians().min(ABOVE.1)), radius),
+            None if desk.from_above => (ABOVE, HEIGHT),
+            None => (FOLLOW, DISTANCE),
+        };
+        (orbit.target_yaw, orbit.target_pitch, orbit.target_radius) = (yaw, pitch, radius);
+        (orbit.yaw, orbit.pitch, orbit.radius) = (Some(yaw), Some(pitch), Some(radius));
         *last = Some(now);
     }
     // At once: a follower that lags would make the robot seem to shake.

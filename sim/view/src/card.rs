@@ -6,7 +6,7 @@ use scenario::{Compensation, Latency};
 
 use crate::desk::outcome_title;
 use crate::snapshot::{Ending, Phase, Snapshot};
-use crate::{Action, Desk, Settings, theme};
+use crate::{Action, Desk, Kept, Settings, panel, theme};
 
 /// What a card says.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,8 +75,22 @@ fn plain(report: &str) -> String {
             text.push(c);
         }
     }
-    let lines = text.lines().map(|line| line.trim_end().trim_start_matches("  × ").trim_start_matches("  ╰─▶ "));
-    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
+    let lines: Vec<&str> = text
+        .lines()
+        .map(|line| line.trim_end().trim_start_matches("  × ").trim_start_matches("  ╰─▶ ").trim_start_matches("  │ "))
+        .collect();
+    if text.contains('╭') {
+        // It shows a place in a file: every letter stays where it is.
+        return lines.join("\n").trim().to_owned();
+    }
+    // The terminal's line breaks are not the card's.
+    let mut whole = String::new();
+    for line in lines {
+        let begins = whole.is_empty() || line.trim_start().starts_with("help: ");
+        whole.push_str(if begins { "\n" } else { " " });
+        whole.push_str(line.trim());
+    }
+    whole.trim().to_owned()
 }
 
 fn ended(ending: &Ending, settings: &Settings) -> Card {
@@ -147,7 +161,7 @@ fn after_success(settings: &Settings) -> (String, Vec<(String, Press)>) {
 }
 
 /// Draws a card; gives what was pressed.
-pub(crate) fn draw(ui: &mut Ui, card: &Card) -> Option<Press> {
+pub(crate) fn draw(ui: &mut Ui, card: &Card, log: &Kept) -> Option<Press> {
     ui.set_width(440.0);
     ui.horizontal(|ui| {
         let (rect, _) = ui.allocate_exact_size(egui::vec2(5.0, 20.0), egui::Sense::hover());
@@ -178,6 +192,7 @@ pub(crate) fn draw(ui: &mut Ui, card: &Card) -> Option<Press> {
             }
         }
     });
+    panel::log(ui, log);
     pressed
 }
 

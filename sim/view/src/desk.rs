@@ -45,6 +45,10 @@ pub enum Action {
     Schedule(Schedule),
     /// From above, or along.
     Camera,
+    /// The camera there: yaw and pitch in degrees, metres from the robot.
+    Eye([f32; 3]),
+    /// The scene alone, without panels; and back.
+    Bare,
     /// The list of keys.
     Help,
     /// A picture of the window.
@@ -80,6 +84,10 @@ pub struct Desk {
     pub paused: bool,
     /// Whether the camera looks from above.
     pub from_above: bool,
+    /// Where the camera was asked to be: yaw and pitch in degrees, metres from the robot.
+    pub eye: Option<[f32; 3]>,
+    /// Whether the scene is shown alone.
+    pub bare: bool,
     /// Whether the list of keys is shown.
     pub help: bool,
     /// Whether the card of the ended run was closed.
@@ -108,6 +116,8 @@ impl Desk {
             profiles,
             paused: false,
             from_above: false,
+            eye: None,
+            bare: false,
             help: false,
             card_closed: false,
             shot: false,
@@ -251,9 +261,15 @@ impl Desk {
                 self.settings.schedule = schedule;
                 self.launch();
             }
-            Action::Camera => self.from_above = !self.from_above,
+            Action::Camera => {
+                self.from_above = !self.from_above;
+                self.eye = None;
+            }
+            Action::Eye(eye) => self.eye = Some(eye),
+            Action::Bare => self.bare = !self.bare,
             Action::Help => self.help = !self.help,
             Action::Shot => self.shot = true,
+            Action::Escape if self.bare => self.bare = false,
             Action::Escape if self.help => self.help = false,
             Action::Escape if self.over && !self.card_closed => self.card_closed = true,
             Action::Escape => self.quit = true,

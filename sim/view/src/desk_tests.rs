@@ -114,3 +114,11 @@ fn escape_closes_what_is_in_front() {
     desk.act(Action::Escape);
     assert!(desk.quit);
 }
+
+#[test]
+fn the_panels_come_back_before_anything_is_closed() {
+    let mut desk = desk();
+    desk.act(Action::Bare);
+    desk.act(Action::Escape);
+    assert!(!desk.bare && !desk.quit);
+}

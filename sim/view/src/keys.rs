@@ -31,6 +31,7 @@ pub(crate) const KEYS: &[Key] = keys! {
     KeyK "K" "latency - 10 ms" Action::Nudge(-10.0);
     KeyT "T" "use the calibrated times" Action::Calibration;
     KeyC "C" "camera: follow, from above" Action::Camera;
+    KeyP "P" "panels: hide, show" Action::Bare;
     KeyS "S" "screenshot" Action::Shot;
     KeyH "H" "this help" Action::Help;
     F1 "F1" "" Action::Help;

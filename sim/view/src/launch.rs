@@ -86,6 +86,22 @@ pub trait Launcher: Send {
 
     /// What happened since the last call, for whoever keeps a log; `over` with the last of a run.
     fn record(&mut self, _episode: &Episode, _entries: Vec<Entry>, _over: bool) {}
+
+    /// Where the log of the present run is kept, and what went wrong with it. Asked all the time, so it must not wait.
+    fn kept(&mut self) -> Kept {
+        Kept::default()
+    }
+}
+
+/// Where the log of a run is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// What to type to run it again; empty before anything happened, or where nothing is kept.
+    pub command: String,
+    /// The whole path.
+    pub path: String,
+    /// Why it is not kept, or only in part; empty if nothing went wrong.
+    pub problem: String,
 }
 
 /// How the window is opened.

@@ -40,7 +40,7 @@ mod work;
 
 pub use app::run;
 pub use desk::{Action, Desk};
-pub use launch::{Choice, Launched, Launcher, Settings, ViewError, ViewOptions};
+pub use launch::{Choice, Kept, Launched, Launcher, Settings, ViewError, ViewOptions};
 pub use probe::probe;
 pub use script::{Cue, Script};
 pub use sim_thread::{Knob, Order};

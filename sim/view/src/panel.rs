@@ -5,7 +5,7 @@ use scenario::Compensation;
 use timing::Schedule;
 
 use crate::snapshot::{Phase, Snapshot};
-use crate::{Action, Choice, Desk, latency, theme};
+use crate::{Action, Choice, Desk, Kept, latency, theme};
 
 /// Draws the panel; what a person does there is added to `actions`.
 pub(crate) fn panel(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
@@ -33,7 +33,25 @@ pub(crate) fn panel(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut
             section(ui, "Frames");
             frames(ui, scene.counts);
         }
+        if snapshot.log != Kept::default() {
+            ui.add_space(4.0);
+            log(ui, &snapshot.log);
+        }
     });
+}
+
+/// Where the run is kept.
+pub(crate) fn log(ui: &mut Ui, kept: &Kept) {
+    if !kept.command.is_empty() {
+        ui.horizontal(|ui| {
+            ui.label(theme::small("kept:"));
+            let command = RichText::new(&kept.command).monospace().size(11.5).color(theme::INK);
+            ui.add(egui::Label::new(command).truncate()).on_hover_text(&kept.path);
+        });
+    }
+    if !kept.problem.is_empty() {
+        ui.label(theme::small(&kept.problem).color(theme::BLIND));
+    }
 }
 
 /// What became of the frames so far.
@@ -178,20 +196,23 @@ fn labelled<R>(ui: &mut Ui, word: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
 
 /// Speed, and what is done about latency.
 fn driving(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
-    let top = snapshot.scene.as_ref().map_or(2.0, |scene| match &scene.world.robot {
-        plant::Robot::Rover(rover) => rover.max_speed,
-        plant::Robot::Balancer(balancer) => balancer.max_speed,
+    let top = snapshot.scene.as_ref().map_or(Some(2.0), |scene| match &scene.world.robot {
+        plant::Robot::Rover(rover) => Some(rover.max_speed),
+        // It stands: there is nothing to cruise at.
+        plant::Robot::Balancer(_) => None,
     });
-    labelled(ui, "cruise", |ui| {
-        let now = desk.settings.cruise.unwrap_or(top);
-        let mut wanted = now;
-        ui.spacing_mut().slider_width = ui.available_width() - 80.0;
-        let slider = Slider::new(&mut wanted, 0.2..=top).suffix(" m/s").fixed_decimals(1).step_by(0.1);
-        ui.add(slider).on_hover_text("The speed wanted on a free course");
-        if wanted != now {
-            actions.push(Action::Cruise(wanted));
-        }
-    });
+    if let Some(top) = top {
+        labelled(ui, "cruise", |ui| {
+            let now = desk.settings.cruise.unwrap_or(top);
+            let mut wanted = now;
+            ui.spacing_mut().slider_width = ui.available_width() - 80.0;
+            let slider = Slider::new(&mut wanted, 0.2..=top).suffix(" m/s").fixed_decimals(1).step_by(0.1);
+            ui.add(slider).on_hover_text("The speed wanted on a free course");
+            if wanted != now {
+                actions.push(Action::Cruise(wanted));
+            }
+        });
+    }
     labelled(ui, "if late", |ui| {
         let now = desk.settings.compensation;
         ComboBox::from_id_salt("compensation").width(ui.available_width()).selected_text(now.to_string()).show_ui(
@@ -248,7 +269,7 @@ fn network(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Acti
             },
         );
     });
-    for (line, most) in [(&snapshot.runtime_line, 3), (&snapshot.model_line, 2)] {
+    for (line, most) in [(&snapshot.runtime_line, 3), (&snapshot.model_line, 3)] {
         if !line.is_empty() {
             lines(ui, line, most);
         }

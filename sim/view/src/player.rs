@@ -14,7 +14,7 @@ use timing::{SimTime, Source, Span, Trace};
 use crate::history::History;
 use crate::sim_thread::{Knob, Order, Slot};
 use crate::snapshot::{Phase, Playback, Snapshot};
-use crate::{Launched, Launcher, Settings, gather};
+use crate::{Kept, Launched, Launcher, Settings, gather};
 
 /// A run, and where simulated and wall time were tied together.
 struct Stage {
@@ -82,6 +82,11 @@ impl Player {
             }
             if live {
                 self.advance();
+            }
+            let kept = self.launcher.kept();
+            if kept != self.shown.log {
+                self.shown.log = kept;
+                self.publish();
             }
         }
     }
@@ -155,6 +160,7 @@ impl Player {
             runtime_line,
             model_line,
             notice: String::new(),
+            log: Kept::default(),
             scene: None,
         };
         self.show(SimTime::ZERO, self.hold == Some(SimTime::ZERO));

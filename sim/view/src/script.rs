@@ -6,6 +6,7 @@
 //! latency fixed:200  # or: cruise, compensation, speed, scenario, deadline, seed, model, runtime, schedule
 //! frames 3           # let the window draw so many frames
 //! shot driving       # a picture, driving.png
+//! camera -57 36 5.2  # yaw and pitch in degrees, metres from the robot
 //! until end          # play to the end of the run
 //! quit
 //! ```
@@ -78,6 +79,7 @@ fn cue(line: &str) -> Result<Cue, String> {
         "latency" => Cue::Act(Action::Latency(value(rest)?)),
         "cruise" => Cue::Act(Action::Cruise(value(rest)?)),
         "compensation" => Cue::Act(Action::Compensation(value(rest)?)),
+        "camera" => Cue::Act(Action::Eye(eye(rest)?)),
         "deadline" if rest == "none" => Cue::Act(Action::Deadline(None)),
         "deadline" => Cue::Act(Action::Deadline(Some(value(rest)?))),
         "seed" => Cue::Act(Action::Seed(value(rest)?)),
@@ -90,6 +92,13 @@ fn cue(line: &str) -> Result<Cue, String> {
         "quit" => Cue::Quit,
         _ => return Err(format!("cannot read `{line}`")),
     })
+}
+
+fn eye(text: &str) -> Result<[f32; 3], String> {
+    let numbers = text.split_whitespace().map(value).collect::<Result<Vec<f32>, _>>()?;
+    let inside = |eye: &[f32; 3]| eye.iter().all(|n| n.is_finite()) && eye[2] > 0.0;
+    let eye = <[f32; 3]>::try_from(numbers).ok().filter(inside);
+    eye.ok_or_else(|| format!("found camera `{text}`; expected yaw, pitch (degrees) and distance (metres)"))
 }
 
 fn value<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
@@ -115,9 +124,13 @@ mod tests {
 
     #[test]
     fn a_mistake_names_its_line() {
-        for (text, place) in
-            [("quit\nkey Q", "line 2"), ("shot ../x", "line 1"), ("latency fixd:1", "line 1"), ("hop", "line 1")]
-        {
+        for (text, place) in [
+            ("quit\nkey Q", "line 2"),
+            ("shot ../x", "line 1"),
+            ("latency fixd:1", "line 1"),
+            ("hop", "line 1"),
+            ("camera 1 2", "line 1"),
+        ] {
             assert!(Script::parse(text).unwrap_err().contains(place), "{text}");
         }
     }

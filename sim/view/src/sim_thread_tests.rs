@@ -1,12 +1,12 @@
 #![allow(clippy::disallowed_methods, reason = "waiting for a thread takes wall time")]
 
-use episode::{Change, Driver, Episode, Pumped, Supply};
+use episode::{Change, Driver, Entry, Episode, Pumped, Supply};
 use scenario::PilotSpec;
 use timing::{Schedule, Source, Span};
 
 use super::*;
 use crate::snapshot::Phase;
-use crate::{Choice, Launched};
+use crate::{Choice, Kept, Launched};
 
 const COURSE: &str = r#"
     title = "A box on the way"
@@ -24,7 +24,17 @@ const COURSE: &str = r#"
     source = "fixed:100"
 "#;
 
-struct Course;
+#[derive(Default)]
+struct Course {
+    recorded: Arc<Mutex<Recorded>>,
+}
+
+/// What was passed on for the log.
+#[derive(Default)]
+struct Recorded {
+    digests: Vec<u64>,
+    ends: usize,
+}
 
 impl Launcher for Course {
     fn launch(&mut self, settings: &Settings, _: Option<Supply>) -> Result<Launched, String> {
@@ -71,6 +81,17 @@ impl Launcher for Course {
             _ => Err("found another latency; expected fixed or service".into()),
         }
     }
+
+    fn record(&mut self, _: &Episode, entries: Vec<Entry>, over: bool) {
+        let mut recorded = self.recorded.lock().unwrap();
+        let digest = |entry: &Entry| if let Entry::Tick(tick) = entry { Some(tick.digest) } else { None };
+        recorded.digests.extend(entries.iter().filter_map(digest));
+        recorded.ends += usize::from(over);
+    }
+
+    fn kept(&mut self) -> Kept {
+        Kept { command: format!("{} ended", self.recorded.lock().unwrap().ends), ..Kept::default() }
+    }
 }
 
 fn settings(speed: f64) -> Settings {
@@ -106,7 +127,7 @@ fn over(snapshot: &Snapshot) -> bool {
 
 /// The same change at the same instant, without a thread.
 fn headless(change: Option<(SimTime, Change)>) -> u64 {
-    let Launched { mut episode, mut driver, .. } = Course.launch(&settings(1.0), None).unwrap();
+    let Launched { mut episode, mut driver, .. } = Course::default().launch(&settings(1.0), None).unwrap();
     if let Some((at, change)) = change {
         driver.pump(&mut episode, at, Duration::ZERO);
         episode.change(change);
@@ -119,7 +140,7 @@ fn headless(change: Option<(SimTime, Change)>) -> u64 {
 fn the_speed_of_play_changes_nothing() {
     let expected = headless(None);
     for speed in [0.5, 1.0, 8.0] {
-        let thread = SimThread::start(Box::new(Course), settings(speed), false).unwrap();
+        let thread = SimThread::start(Box::new(Course::default()), settings(speed), false).unwrap();
         assert_eq!(digest(&wait(&thread, "end", over)), expected, "at {speed}");
     }
 }
@@ -128,7 +149,7 @@ fn the_speed_of_play_changes_nothing() {
 fn an_edit_takes_hold_when_the_command_line_says_so() {
     let at = SimTime(400_000_000);
     let expected = headless(Some((at, Change::Source(Source::Service(Span::from_ms(70.0))))));
-    let thread = SimThread::start(Box::new(Course), settings(2.0), true).unwrap();
+    let thread = SimThread::start(Box::new(Course::default()), settings(2.0), true).unwrap();
     tell(&thread, Order::Hold(Some(at)));
     wait(&thread, "hold", |s| s.scene.as_ref().is_some_and(|scene| scene.playback.held && scene.now == at));
     tell(&thread, Order::Change(Knob::Latency(Latency::Service(70.0))));
@@ -139,7 +160,7 @@ fn an_edit_takes_hold_when_the_command_line_says_so() {
 
 #[test]
 fn a_pause_holds_time_and_a_step_is_one_tick() {
-    let thread = SimThread::start(Box::new(Course), settings(0.1), false).unwrap();
+    let thread = SimThread::start(Box::new(Course::default()), settings(0.1), false).unwrap();
     wait(&thread, "start", |s| s.scene.as_ref().is_some_and(|scene| scene.now > SimTime::ZERO));
     tell(&thread, Order::Pause(true));
     let paused = wait(&thread, "pause", |s| s.scene.as_ref().is_some_and(|scene| scene.playback.paused));
@@ -155,7 +176,8 @@ fn a_pause_holds_time_and_a_step_is_one_tick() {
 #[test]
 fn a_failure_is_said_and_got_over() {
     let thread =
-        SimThread::start(Box::new(Course), Settings { scenario: "bax".into(), ..settings(8.0) }, false).unwrap();
+        SimThread::start(Box::new(Course::default()), Settings { scenario: "bax".into(), ..settings(8.0) }, false)
+            .unwrap();
     let failed = wait(&thread, "failure", |s| matches!(s.phase, Phase::Failed(_)));
     assert_eq!(failed.phase, Phase::Failed("found no scenario `bax`; expected box".into()));
     tell(&thread, Order::Launch(settings(8.0)));
@@ -170,7 +192,7 @@ fn a_failure_is_said_and_got_over() {
 
 #[test]
 fn a_pause_survives_a_new_run_and_the_end_is_prompt() {
-    let thread = SimThread::start(Box::new(Course), settings(1.0), false).unwrap();
+    let thread = SimThread::start(Box::new(Course::default()), settings(1.0), false).unwrap();
     tell(&thread, Order::Pause(true));
     tell(&thread, Order::Open("box".into()));
     let newest = wait(&thread, "second run", |s| s.run == 2 && s.scene.is_some());
@@ -178,4 +200,19 @@ fn a_pause_survives_a_new_run_and_the_end_is_prompt() {
     let began = Instant::now();
     drop(thread);
     assert!(began.elapsed() < Duration::from_millis(500));
+}
+
+#[test]
+fn all_that_happens_is_passed_on_for_the_log_and_the_end_once() {
+    let course = Course::default();
+    let recorded = course.recorded.clone();
+    let thread = SimThread::start(Box::new(course), settings(8.0), false).unwrap();
+    let ended = wait(&thread, "end", over);
+    // What becomes of the log is shown after the end too.
+    wait(&thread, "log", |s| s.log.command == "1 ended");
+    let recorded = recorded.lock().unwrap();
+    assert_eq!(recorded.digests.last(), Some(&digest(&ended)));
+    // 240 ticks a second, from the first on.
+    let Phase::Over(ending) = &ended.phase else { unreachable!() };
+    assert_eq!(recorded.digests.len(), (ending.seconds * 240.0).round() as usize);
 }

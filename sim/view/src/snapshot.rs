@@ -6,7 +6,7 @@ use episode::Outcome;
 use plant::{Observation, Pose, RobotState, World};
 use timing::{Counts, Fate, SimTime, Span, Stage};
 
-use crate::Settings;
+use crate::{Kept, Settings};
 
 /// Everything the window shows of one instant.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Snapshot {
     pub model_line: String,
     /// What went wrong with the last edit; empty if nothing did.
     pub notice: String,
+    /// Where this run is kept.
+    pub log: Kept,
     /// The run, if one has been launched.
     pub scene: Option<Scene>,
 }
@@ -195,6 +197,7 @@ impl Snapshot {
             runtime_line: String::new(),
             model_line: String::new(),
             notice: String::new(),
+            log: Kept::default(),
             scene: None,
         }
     }

@@ -5,7 +5,7 @@ use bevy_egui::egui::{self, Align2, Frame, Id, LayerId, Margin, Order, Panel, Re
 use crate::card::Press;
 use crate::hud::Callout;
 use crate::snapshot::{Phase, Snapshot};
-use crate::{Action, Desk, card, hud, keys, panel, plots, theme};
+use crate::{Action, Desk, Kept, card, hud, keys, panel, plots, theme};
 
 /// Width of the panel on the left, points.
 const PANEL: f32 = 276.0;
@@ -29,6 +29,9 @@ pub(crate) fn zoom(width: f32, height: f32) -> f32 {
 /// Draws everything but the scene.
 pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[Callout]) -> Drawn {
     let mut actions = Vec::new();
+    if desk.bare && !matches!(snapshot.phase, Phase::Failed(_)) {
+        return bare(ui, callouts);
+    }
     let paper = Frame::NONE.fill(theme::PAPER).inner_margin(Margin::symmetric(10, 8));
     Panel::left("controls").exact_size(PANEL).resizable(false).frame(paper).show(ui, |ui| {
         panel::panel(ui, desk, snapshot, &mut actions);
@@ -39,7 +42,9 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
     let ctx = ui.ctx().clone();
     let painter = ctx.layer_painter(LayerId::new(Order::Background, Id::new("callouts"))).with_clip_rect(scene);
     if let Some(of) = &snapshot.scene {
-        hud::callouts(&painter, callouts, scene.shrink(6.0));
+        if !desk.help {
+            hud::callouts(&painter, callouts, above_card(&ctx, snapshot, desk, scene.shrink(6.0)));
+        }
         let corner = scene.left_top() + egui::vec2(12.0, 12.0);
         floating(&ctx, "legend", Align2::LEFT_TOP, corner, hud::legend);
         let corner = scene.right_top() + egui::vec2(-12.0, 12.0);
@@ -54,10 +59,11 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
             });
         });
     }
+    let log = if matches!(snapshot.phase, Phase::Over(_)) { &snapshot.log } else { &Kept::default() };
     if let Some(card) = card::card(snapshot, desk).filter(|_| !desk.card_closed) {
         // Below the robot, which is in the middle.
         let bottom = scene.center_bottom() - egui::vec2(0.0, 16.0);
-        let pressed = floating(&ctx, "card", Align2::CENTER_BOTTOM, bottom, |ui| card::draw(ui, &card));
+        let pressed = floating(&ctx, "card", Align2::CENTER_BOTTOM, bottom, |ui| card::draw(ui, &card, log));
         match pressed {
             Some(Press::Act(of)) => actions.extend(of),
             Some(Press::Back) => back = true,
@@ -72,6 +78,23 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
         floating(&ctx, "toast", Align2::LEFT_BOTTOM, bottom, |ui| ui.label(&desk.toast));
     }
     Drawn { scene, actions, back }
+}
+
+/// The part of the scene that no card hides.
+fn above_card(ctx: &egui::Context, snapshot: &Snapshot, desk: &Desk, mut scene: Rect) -> Rect {
+    let shown = card::card(snapshot, desk).is_some() && !desk.card_closed;
+    if let (true, Some(card)) = (shown, ctx.memory(|memory| memory.area_rect(Id::new("card")))) {
+        scene.max.y = scene.max.y.min(card.min.y - 6.0);
+    }
+    scene
+}
+
+/// The scene alone, with its labels: for pictures.
+fn bare(ui: &mut Ui, callouts: &[Callout]) -> Drawn {
+    let scene = ui.available_rect_before_wrap();
+    let painter = ui.ctx().layer_painter(LayerId::new(Order::Background, Id::new("callouts"))).with_clip_rect(scene);
+    hud::callouts(&painter, callouts, scene.shrink(6.0));
+    Drawn { scene, actions: Vec::new(), back: false }
 }
 
 fn floating<R>(ctx: &egui::Context, id: &str, pivot: Align2, at: egui::Pos2, add: impl FnOnce(&mut Ui) -> R) -> R {

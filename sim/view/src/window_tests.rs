@@ -73,6 +73,11 @@ fn harness(size: [f32; 2], settings: Settings, phase: Phase) -> Harness<'static,
         phase,
         runtime_line: "auto -> onnxruntime 1.32.0 (tensorrt: no NVIDIA driver; cuda: no NVIDIA driver)".into(),
         model_line: "pilot, 41 kB".into(),
+        log: Kept {
+            command: "deadtime replay 0042-a-scenario-with-a-name-that-is-far-too-long".into(),
+            path: "/a/folder/0042-a-scenario-with-a-name-that-is-far-too-long.mcap".into(),
+            problem: String::new(),
+        },
         scene: Some(scene()),
         ..Snapshot::empty(settings)
     };
@@ -185,4 +190,24 @@ fn the_legend_of_the_waterfall_and_the_numbers_are_there() {
         assert!(harness.query_all_by_label(text).next().is_some(), "{text}");
     }
     harness.get_by_label_contains("measured, disturbed");
+}
+
+#[test]
+fn panel_and_card_name_the_log_and_what_went_wrong_with_it() {
+    let mut harness = harness([1280.0, 800.0], settings(), crash());
+    assert_eq!(harness.query_all_by_label_contains("deadtime replay 0042").count(), 2);
+    harness.state_mut().snapshot.log.problem = "cannot write x: no space left; make room".into();
+    harness.run_steps(2);
+    assert_eq!(harness.query_all_by_label_contains("no space left").count(), 2);
+}
+
+#[test]
+fn the_scene_alone_fills_the_window_unless_a_run_cannot_start() {
+    let mut harness = harness([1280.0, 800.0], settings(), crash());
+    harness.state_mut().desk.act(Action::Bare);
+    harness.run_steps(2);
+    assert_eq!(harness.query_all_by_label_contains("").count(), 0, "nothing but the scene");
+    harness.state_mut().snapshot.phase = Phase::Failed("found no model `x`; expected pilot".into());
+    harness.run_steps(2);
+    harness.get_by_label("found no model `x`; expected pilot");
 }

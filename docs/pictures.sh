@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Renews docs/scenarios/*.png, one picture a scenario, from the real window under a virtual display.
+# Needs Debian's xvfb xauth mesa-vulkan-drivers libxcursor1 libxi6 libxkbcommon-x11-0 imagemagick, and a built program.
+# With names, only those: docs/pictures.sh lesson crowd
+set -euo pipefail
+cd "$(dirname "$0")/.."
+program="${CARGO_TARGET_DIR:-target}/release/deadtime"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p docs/scenarios
+wanted=("$@")
+
+# NAME LATENCY SECONDS CAMERA (yaw and pitch in degrees, metres from the robot) [more options of the window]
+picture() {
+    local name=$1 latency=$2 at=$3 camera=$4
+    if [ ${#wanted[@]} -gt 0 ] && [[ " ${wanted[*]} " != *" $name "* ]]; then return; fi
+    printf 'speed 4\nkey P\ncamera %s\nuntil %s\nframes 4\nshot %s\nquit\n' "$camera" "$at" "$name" > "$work/script.txt"
+    # Drawn at twice the size, so that halving it smooths every edge.
+    XDG_DATA_HOME="$work" WINIT_X11_SCALE_FACTOR=2 timeout 300 xvfb-run -a -s "-screen 0 1280x800x24" \
+        "$program" window "$name" --latency "$latency" --size 640x400 --script "$work/script.txt" --shots "$work" "${@:5}" \
+        > "$work/said.txt" 2>&1 || { cat "$work/said.txt"; exit 1; }
+    [ -f "$work/$name.png" ] || { cat "$work/said.txt"; exit 1; }
+    ${CONVERT:-convert} "$work/$name.png" -filter box -resize 640x400! -strip -dither None -colors 96 "PNG8:docs/scenarios/$name.png"
+    du -b "docs/scenarios/$name.png"
+}
+
+picture lesson   fixed:200 end  "-57 36 4.6"
+picture braking  fixed:200 end  "-40 25 4.0"
+picture step_out fixed:200 3.4  "-120 30 6"
+picture slalom   fixed:150 3.0  "-30 50 8"
+picture corridor fixed:150 4.0  "-50 55 8"
+picture crowd    fixed:250 2.5  "-60 40 8"
+picture balance  fixed:150 end  "-30 12 2.5"
+picture empty_bench zero   1.0  "-57 36 5.2"
+picture bench_60 zero      9.0  "-60 35 10"

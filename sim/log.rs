@@ -1,0 +1,66 @@
+//! Logs as the program keeps them: what their header says of a run, and where the window's lie.
+
+use std::path::{Path, PathBuf};
+
+use scenario::{PilotSpec, Scenario};
+
+use crate::commands::doctor::processor;
+use crate::launch::{Launched, Overrides, RuntimeOptions};
+
+/// What a log says of a run: enough to set it up again.
+pub fn header(
+    launched: &Launched,
+    scenario: &Scenario,
+    seed: u64,
+    overrides: &Overrides,
+    runtime: &RuntimeOptions,
+) -> record::Header {
+    let labels = &launched.labels;
+    let setup = launched.episode.setup();
+    let mut overrides = overrides.to_map();
+    if matches!(setup.pilot, PilotSpec::Surrogate { .. }) {
+        // Found out from the model itself, which a replay does not load.
+        overrides.insert("pilot".into(), "surrogate".into());
+    }
+    record::Header {
+        scenario_name: setup.name.clone(),
+        scenario_toml: scenario.text().to_owned(),
+        seed,
+        overrides,
+        latency: labels.latency.to_string(),
+        occupies: launched.episode.line().source().occupies(),
+        model: labels.model.clone(),
+        model_sha256: launched.driver.engine().map(|info| info.model.sha256.clone()),
+        runtime_requested: runtime.runtime.to_string(),
+        runtime_obtained: labels.runtime.clone(),
+        schedule: setup.line.schedule.to_string(),
+        device: processor(),
+        ..record::Header::default()
+    }
+}
+
+/// Where the window keeps the logs of its runs: `$XDG_DATA_HOME/deadtime/runs`, else `~/.local/share/deadtime/runs`.
+/// `None` where neither can be told.
+pub fn runs_folder() -> Option<PathBuf> {
+    let absolute = |key| std::env::var_os(key).map(PathBuf::from).filter(|path| path.is_absolute());
+    let data = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")))?;
+    Some(data.join("deadtime/runs"))
+}
+
+/// A log by path, or by the name of one that the window keeps, with or without `.mcap`.
+pub fn find(name: &Path) -> PathBuf {
+    let mut whole = name.as_os_str().to_owned();
+    if name.extension().is_none_or(|extension| extension != "mcap") {
+        whole.push(".mcap");
+    }
+    let kept = runs_folder().map(|folder| folder.join(whole));
+    kept.filter(|kept| !name.exists() && kept.exists()).unwrap_or_else(|| name.to_owned())
+}
+
+/// What to type to run this log again: its name, if the window keeps it.
+#[cfg(feature = "window")]
+pub fn replay_command(path: &Path) -> String {
+    let kept = runs_folder().is_some_and(|folder| path.parent() == Some(&folder));
+    let name = if kept { path.file_stem().map(Path::new) } else { None };
+    format!("deadtime replay {}", name.unwrap_or(path).display())
+}

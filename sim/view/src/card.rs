@@ -6,7 +6,7 @@ use scenario::{Compensation, Latency};
 
 use crate::desk::outcome_title;
 use crate::snapshot::{Ending, Phase, Snapshot};
-use crate::{Action, Desk, Kept, Settings, panel, theme};
+use crate::{Action, Desk, Kept, Settings, hud, theme};
 
 /// What a card says.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +63,9 @@ fn failed(why: &str, desk: &Desk) -> Card {
     }
 }
 
+/// What stands before the cause of an error, in a terminal.
+const CAUSE: &str = "  ╰─▶ ";
+
 /// A report for a terminal without what only a terminal understands.
 fn plain(report: &str) -> String {
     let mut text = String::new();
@@ -75,20 +78,19 @@ fn plain(report: &str) -> String {
             text.push(c);
         }
     }
-    let lines: Vec<&str> = text
-        .lines()
-        .map(|line| line.trim_end().trim_start_matches("  × ").trim_start_matches("  ╰─▶ ").trim_start_matches("  │ "))
-        .collect();
+    let undressed = |line: &str| {
+        line.trim_end().trim_start_matches("  × ").trim_start_matches(CAUSE).trim_start_matches("  │ ").to_owned()
+    };
     if text.contains('╭') {
         // It shows a place in a file: every letter stays where it is.
-        return lines.join("\n").trim().to_owned();
+        return text.lines().map(undressed).collect::<Vec<_>>().join("\n").trim().to_owned();
     }
     // The terminal's line breaks are not the card's.
     let mut whole = String::new();
-    for line in lines {
-        let begins = whole.is_empty() || line.trim_start().starts_with("help: ");
+    for line in text.lines() {
+        let begins = line.starts_with(CAUSE) || line.trim_start().starts_with("help: ");
         whole.push_str(if begins { "\n" } else { " " });
-        whole.push_str(line.trim());
+        whole.push_str(undressed(line).trim());
     }
     whole.trim().to_owned()
 }
@@ -192,7 +194,7 @@ pub(crate) fn draw(ui: &mut Ui, card: &Card, log: &Kept) -> Option<Press> {
             }
         }
     });
-    panel::log(ui, log);
+    hud::log(ui, log);
     pressed
 }
 

@@ -78,7 +78,7 @@ fn a_failure_leads_back() {
 #[test]
 fn a_report_loses_the_line_breaks_of_a_terminal_but_not_a_place_in_a_file() {
     let report = "  \u{1b}[31m×\u{1b}[0m the model x cannot\n  │ be run\n  ╰─▶ it is no ONNX file\n  help: give the path of\n        another one";
-    assert_eq!(plain(report), "the model x cannot be run it is no ONNX file\nhelp: give the path of another one");
+    assert_eq!(plain(report), "the model x cannot be run\nit is no ONNX file\nhelp: give the path of another one");
     let place = "  × found `a`\n   ╭─[b.toml:1:1]\n 1 │ a\n   · ┬\n   ╰────\n  help: write b";
     assert_eq!(plain(place), place.trim_start_matches("  × "));
 }

@@ -3,7 +3,7 @@
 use bevy_egui::egui::{self, Align, Color32, FontId, Layout, Painter, Pos2, Rect, RichText, Stroke, Ui};
 
 use crate::snapshot::{Badge, Scene};
-use crate::{panel, theme};
+use crate::{Kept, panel, theme};
 
 /// The numbers of an instant.
 pub(crate) fn hud(ui: &mut Ui, scene: &Scene) {
@@ -80,6 +80,21 @@ pub(crate) fn legend(ui: &mut Ui) {
             ui.painter().rect_filled(rect, 2.0, colour);
             ui.label(RichText::new(word).size(theme::SMALL).color(theme::INK));
         });
+    }
+}
+
+/// Where the run is kept.
+pub(crate) fn log(ui: &mut Ui, kept: &Kept) {
+    ui.set_max_width(440.0);
+    if !kept.command.is_empty() {
+        ui.horizontal(|ui| {
+            ui.label(theme::small("kept:"));
+            let command = RichText::new(&kept.command).monospace().size(11.5).color(theme::INK);
+            ui.add(egui::Label::new(command).truncate()).on_hover_text(&kept.path);
+        });
+    }
+    if !kept.problem.is_empty() {
+        ui.label(theme::small(&kept.problem).color(theme::BLIND));
     }
 }
 

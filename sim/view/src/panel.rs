@@ -5,7 +5,7 @@ use scenario::Compensation;
 use timing::Schedule;
 
 use crate::snapshot::{Phase, Snapshot};
-use crate::{Action, Choice, Desk, Kept, latency, theme};
+use crate::{Action, Choice, Desk, latency, theme};
 
 /// Draws the panel; what a person does there is added to `actions`.
 pub(crate) fn panel(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
@@ -33,25 +33,7 @@ pub(crate) fn panel(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut
             section(ui, "Frames");
             frames(ui, scene.counts);
         }
-        if snapshot.log != Kept::default() {
-            ui.add_space(4.0);
-            log(ui, &snapshot.log);
-        }
     });
-}
-
-/// Where the run is kept.
-pub(crate) fn log(ui: &mut Ui, kept: &Kept) {
-    if !kept.command.is_empty() {
-        ui.horizontal(|ui| {
-            ui.label(theme::small("kept:"));
-            let command = RichText::new(&kept.command).monospace().size(11.5).color(theme::INK);
-            ui.add(egui::Label::new(command).truncate()).on_hover_text(&kept.path);
-        });
-    }
-    if !kept.problem.is_empty() {
-        ui.label(theme::small(&kept.problem).color(theme::BLIND));
-    }
 }
 
 /// What became of the frames so far.

@@ -59,23 +59,26 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
             });
         });
     }
-    let log = if matches!(snapshot.phase, Phase::Over(_)) { &snapshot.log } else { &Kept::default() };
+    let corner = scene.left_bottom() + egui::vec2(12.0, -12.0);
     if let Some(card) = card::card(snapshot, desk).filter(|_| !desk.card_closed) {
         // Below the robot, which is in the middle.
         let bottom = scene.center_bottom() - egui::vec2(0.0, 16.0);
-        let pressed = floating(&ctx, "card", Align2::CENTER_BOTTOM, bottom, |ui| card::draw(ui, &card, log));
+        let over = matches!(snapshot.phase, Phase::Over(_));
+        let log = if over { snapshot.log.clone() } else { Kept::default() };
+        let pressed = floating(&ctx, "card", Align2::CENTER_BOTTOM, bottom, |ui| card::draw(ui, &card, &log));
         match pressed {
             Some(Press::Act(of)) => actions.extend(of),
             Some(Press::Back) => back = true,
             None => {}
         }
+    } else if snapshot.log != Kept::default() && desk.toast.is_empty() {
+        floating(&ctx, "log", Align2::LEFT_BOTTOM, corner, |ui| hud::log(ui, &snapshot.log));
+    }
+    if !desk.toast.is_empty() {
+        floating(&ctx, "toast", Align2::LEFT_BOTTOM, corner, |ui| ui.label(&desk.toast));
     }
     if desk.help {
         floating(&ctx, "help", Align2::CENTER_CENTER, scene.center(), |ui| help(ui, desk));
-    }
-    if !desk.toast.is_empty() {
-        let bottom = scene.left_bottom() + egui::vec2(12.0, -12.0);
-        floating(&ctx, "toast", Align2::LEFT_BOTTOM, bottom, |ui| ui.label(&desk.toast));
     }
     Drawn { scene, actions, back }
 }

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use miette::{Result, miette};
+use scenario::Scenario;
+
 /// The folder that holds `assets/` and `scenarios/`: the working directory, a folder above the program, or the source
 /// tree it was built from.
 pub fn root() -> PathBuf {
@@ -18,6 +21,20 @@ pub fn root() -> PathBuf {
 pub fn scenario(name: &Path) -> PathBuf {
     let shipped = root().join("scenarios").join(name).with_extension("toml");
     if !name.exists() && shipped.exists() { shipped } else { name.to_path_buf() }
+}
+
+/// Reads a scenario by path, or by the name of one that ships.
+pub fn load_scenario(name: &Path) -> Result<Scenario> {
+    let path = scenario(name);
+    if path.exists() {
+        return Ok(scenario::load(&path)?);
+    }
+    let shipped: Vec<String> = scenario::find_scenarios([root().join("scenarios")])
+        .iter()
+        .filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()))
+        .collect();
+    let help = format!("give the path of a TOML file, or the name of one that ships: {}", shipped.join(", "));
+    Err(miette!(help = help, "there is no scenario `{}`", name.display()))
 }
 
 /// A model by path, or by the name of one that ships.

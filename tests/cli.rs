@@ -170,3 +170,35 @@ fn any_network_at_all_can_give_the_latency_while_the_expert_decides() {
     assert!(said.contains("decisions by the expert") && said.contains("process of its own"), "{said}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("slalom, seed 0: goal"));
 }
+
+/// Where signals can be sent by a program that is everywhere.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_keeps_its_log() {
+    use std::process::{Command, Stdio};
+    let (_keep, dir) = folder();
+    let log = dir.join("run.mcap");
+    let mut run = Command::new(env!("CARGO_BIN_EXE_deadtime"))
+        .args(["run", "lesson", "--latency", "measured", "--log", text(&log)])
+        .current_dir(crate::support::root())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let growing = dir.join("run.mcap.partial");
+    let begun = || std::fs::metadata(&growing).is_ok_and(|file| file.len() > 50_000);
+    for _ in 0..600 {
+        if begun() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert!(begun(), "no log was begun within half a minute");
+    let sent = Command::new("kill").args(["-INT", &run.id().to_string()]).status().expect("kill");
+    assert!(sent.success());
+    assert_eq!(run.wait().expect("it ends").code(), Some(130));
+    let replay = deadtime(&["replay", text(&log), "--json"]);
+    assert_eq!(replay.status.code(), Some(3), "{}", stderr(&replay));
+    assert_eq!(json(&replay)["identical"], true);
+    assert_eq!(json(&replay)["complete"], false);
+}

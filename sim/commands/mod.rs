@@ -9,6 +9,7 @@ pub mod test;
 pub mod window;
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// An expectation failed, or a replay differs.
 pub const FAILED: u8 = 1;
@@ -18,6 +19,23 @@ pub const USAGE: u8 = 2;
 pub const UNTRUSTED: u8 = 3;
 /// Nothing was selected.
 pub const NOTHING: u8 = 4;
+
+/// A person pressed Ctrl-C.
+pub const INTERRUPTED: u8 = 130;
+
+/// Whether somebody pressed Ctrl-C since [`heed_interrupts`].
+pub static INTERRUPT: AtomicBool = AtomicBool::new(false);
+
+/// From now on the first Ctrl-C only sets [`INTERRUPT`], so that what was done so far can be kept; the second ends the program.
+pub fn heed_interrupts() {
+    let handler = || {
+        if INTERRUPT.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+    };
+    // Where it cannot be heeded, Ctrl-C ends the program as ever.
+    let _ = ctrlc::set_handler(handler);
+}
 
 /// Shown under `--help`.
 pub const EXIT_CODES: &str = "\

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use episode::{Entry, Pumped, Summary};
@@ -12,7 +13,7 @@ use runtime::Witness;
 use scenario::{Facts, Latency};
 use timing::{SimTime, Span};
 
-use super::{FAILED, UNTRUSTED, print_json};
+use super::{FAILED, INTERRUPT, INTERRUPTED, UNTRUSTED, heed_interrupts, print_json};
 use crate::assets;
 use crate::launch::{Launched, Overrides, RuntimeOptions, launch, worker};
 use crate::log::header;
@@ -43,8 +44,7 @@ pub struct Args {
 
 /// `deadtime run`.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let path = assets::scenario(&args.scenario);
-    let scenario = scenario::load(&path)?;
+    let scenario = assets::load_scenario(&args.scenario)?;
     let seed = args.seed.unwrap_or(scenario.seed);
     let setup = args.overrides.setup(&scenario, seed)?;
     let expect = setup.expect.clone();
@@ -65,6 +65,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         None => None,
     };
     let mut problem = None;
+    heed_interrupts();
     let summary = go(&mut launched, !args.unpaced, &mut |entry, now| {
         timeline.push(entry);
         if let (Some(log), None) = (&mut log, &problem)
@@ -77,6 +78,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     bar.finish_and_clear();
     if let Some(error) = problem {
         return Err(error).into_diagnostic();
+    }
+    if INTERRUPT.load(Ordering::Relaxed) {
+        eprintln!("interrupted after {:.2} simulated s", summary.sim_seconds);
+        if let (Some(log), Some(path)) = (log, &args.log) {
+            log.leave().into_diagnostic()?;
+            eprintln!("the log so far: {0}; `deadtime replay {0}` re-runs it", path.display());
+        }
+        return Ok(ExitCode::from(INTERRUPTED));
     }
     if let Some(log) = log {
         log.finish(&summary).into_diagnostic()?;
@@ -134,6 +143,7 @@ pub fn go(launched: &mut Launched, paced: bool, sink: &mut dyn FnMut(&Entry, Sim
         }
         match pumped {
             Pumped::Over => break,
+            _ if INTERRUPT.load(Ordering::Relaxed) => break,
             Pumped::Reached if paced => std::thread::sleep(Duration::from_micros(200)),
             Pumped::Reached | Pumped::Waiting => {}
         }

@@ -1,7 +1,7 @@
 //! The window joined with the rest: how its settings become runs.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,7 +120,7 @@ struct Root {
 const MOST_KEPT: usize = 20;
 
 fn load(scenario: &str) -> Result<Scenario, String> {
-    scenario::load(&assets::scenario(&PathBuf::from(scenario))).map_err(|e| format!("{:?}", miette::Report::from(e)))
+    assets::load_scenario(Path::new(scenario)).map_err(|report| format!("{report:?}"))
 }
 
 impl Root {

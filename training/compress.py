@@ -36,8 +36,8 @@ def importance(network, batches):
 
 
 def prune(network, batches, keep):
-    """The network with whole channels removed, until no more than `keep` of its multiply-accumulates are left: time and again
-    the group of the least important channels for what it saves."""
+    """The network with whole channels removed, until as nearly as can be `keep` of its multiply-accumulates are left: time and
+    again the group of the least important channels for what it saves."""
     whole = network.macs()
     batches = list(batches)
     scores = importance(network, batches)
@@ -54,8 +54,11 @@ def prune(network, batches, keep):
             options.append((score[order[:GROUP]].sum().item() / saved, trial))
         if not options:
             break
-        kept = min(options, key=lambda option: option[0])[1]
-        slim = build(network, kept, empty=True)
+        trial = min(options, key=lambda option: option[0])[1]
+        next_slim = build(network, trial, empty=True)
+        if abs(next_slim.macs() - keep * whole) > abs(slim.macs() - keep * whole):
+            break
+        kept, slim = trial, next_slim
     return build(network, kept)
 
 

@@ -23,7 +23,7 @@ import compress
 import train
 import zoo_cards
 from camera_networks import COLUMNS, ROWS, Fixed, Student, Teacher
-from networks import CLASSES, YAWS, export
+from networks import export
 from train import ROOT, say
 
 COURSES = ["warehouse", "step_out", "crowd", "lesson"]
@@ -48,15 +48,14 @@ def batch(data, index, mirror):
 class Taught:
     """Targets half the expert's, half the teacher's (Hinton et al. 2015)."""
 
-    def __init__(self, logits):
-        self.logits = logits
+    def __init__(self, teacher):
+        self.teacher = teacher
 
     def __call__(self, data, index, mirror):
         inputs, target = batch(data, index, mirror)
-        logits = torch.from_numpy(self.logits[index].astype(np.float32))
-        if mirror:
-            logits = logits.view(-1, CLASSES // YAWS, YAWS).flip(2).reshape(-1, CLASSES)
-        return inputs, (target + torch.softmax(logits, 1)) / 2
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            logits = self.teacher(*inputs)
+        return inputs, (target + torch.softmax(logits.float(), 1)) / 2
 
 
 class Patched:
@@ -80,7 +79,7 @@ class Zoo:
         self.args, quick = args, args.quick
         self.episodes, self.rounds = (3, 1) if quick else (args.episodes, args.rounds)
         self.steps = {"round": 40, "student": 60, "teacher": 20, "fine": 4, "pruned": 20} if quick else {
-            "round": args.steps // 4, "student": args.steps, "teacher": args.teacher_steps, "fine": 150, "pruned": args.steps // 4}
+            "round": args.steps // 4, "student": args.steps, "teacher": args.teacher_steps, "fine": args.teacher_steps // 20, "pruned": args.pruned_steps}
 
     def path(self, name):
         return self.args.data / name
@@ -100,19 +99,20 @@ class Zoo:
         train.fit(network, data, steps, rate, seed, size, batch, self.path(f"{name}.unfinished"))
 
     def collect(self):
-        """The folders of samples: the expert's, then those of rounds in which a student drives (DAgger)."""
+        """The folders of samples: the expert's, then those of rounds in which a student drives (DAgger). The last round's
+        network is where both students start."""
         sense = ["--noise", "--depth", "--hz", str(HZ)]
         seed = TRAIN_SEED
         folders = [train.collect(self.args, "zoo-expert", COURSES, (seed, seed + 2 * self.episodes), *sense)]
         torch.manual_seed(1)
-        # Smaller than what ships: it has to learn soon, not well.
-        network = Student(eyes=(32, 48, 48, 64, 64))
+        network = Student()
         for k in range(self.rounds):
             seed += 10_000
             name = f"round{k}"
             network = self.kept(name, network, lambda n: self.fit(
                 name, n, load(folders), self.steps["round"], 2e-3, k, batch))
-            export(network, self.path(f"{name}.onnx"))
+            if not self.path(f"{name}.onnx").exists():
+                export(network, self.path(f"{name}.onnx"))
             folders.append(train.collect(
                 self.args, f"zoo-{name}", COURSES, (seed, seed + self.episodes), *sense, "--trust",
                 "--model", str(self.path(f"{name}.onnx")), "--beta", str(0.3 if k == 0 else 0.0)))
@@ -128,10 +128,15 @@ class Zoo:
             self.loaded = load(self.collect())
         return self.loaded
 
+    def start(self):
+        self.collect()
+        network = Student()
+        network.load_state_dict(torch.load(self.path(f"round{self.rounds - 1}.pt")))
+        return network
+
     def labels(self):
-        torch.manual_seed(2)
-        return self.kept("student-labels", Student(), lambda n: self.fit(
-            "student-labels", n, self.data(), self.steps["student"], 2e-3, 11, batch))
+        return self.kept("student-labels", self.start(), lambda n: self.fit(
+            "student-labels", n, self.data(), self.steps["student"], 1.5e-3, 11, batch))
 
     def teacher(self):
         torch.manual_seed(3)
@@ -144,24 +149,14 @@ class Zoo:
             "teacher", n, self.data(), self.steps["fine"], 2e-4, 13, Patched(n, (8, 4, 2, 1, 4, 2, 1), {8: 128, 4: 64, 2: 8, 1: 2})))
 
     def taught(self):
-        """The teacher's logits on all samples, with the patch that --teach names."""
-        path = self.path(f"teacher-p{self.args.teach}.npy")
-        if not path.exists():
-            network, data = self.teacher(), self.data()
-            network.patch = self.args.teach
-            say(f"the teacher answers {len(data[0])} samples")
-            found = []
-            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-                for at in range(0, len(data[0]), 256):
-                    inputs, _ = batch(data, np.arange(at, min(at + 256, len(data[0]))), False)
-                    found.append(network(*inputs).half().numpy())
-            np.save(path, np.concatenate(found))
-        return Taught(np.load(path))
+        """Targets by the teacher with the patch that --teach names."""
+        teacher = self.teacher().eval()
+        teacher.patch = self.args.teach
+        return Taught(teacher)
 
     def student(self):
-        torch.manual_seed(2)
-        return self.kept("student", Student(), lambda n: self.fit(
-            "student", n, self.data(), self.steps["student"], 2e-3, 11, self.taught()))
+        return self.kept("student", self.start(), lambda n: self.fit(
+            "student", n, self.data(), self.steps["student"], 1.5e-3, 11, self.taught()))
 
     def pruned(self, percent):
         name = f"student-pruned{percent}"
@@ -232,7 +227,7 @@ class Zoo:
         zoo_cards.write(self, self.artefacts(), self.networks())
 
 
-STAGES = ["collect", "held_out", "labels", "teacher", "taught", "student", "artefacts", "latency", "all"]
+STAGES = ["collect", "held_out", "labels", "teacher", "student", "artefacts", "latency", "all"]
 
 
 def main():
@@ -247,10 +242,12 @@ def main():
     parser.add_argument("--episodes", type=int, default=150, help="episodes a course and round; twice that of the expert")
     parser.add_argument("--rounds", type=int, default=2, help="rounds of DAgger")
     parser.add_argument("--steps", type=int, default=6000, help="steps of a student")
+    parser.add_argument("--pruned-steps", type=int, default=1500, help="steps of a student after channels were removed")
     parser.add_argument("--teacher-steps", type=int, default=4000, help="steps of the teacher with few tokens")
     parser.add_argument("--teach", type=int, default=4, choices=PATCHES, help="the patch with which the teacher teaches")
     parser.add_argument("--ship", type=int, nargs="+", default=[1, 8], help="the patches whose teacher goes to the models")
-    parser.add_argument("--fine-seeds", type=int, default=20, help="test seeds of the teachers with 841 tokens and more, on the first course")
+    parser.add_argument("--test-seeds", type=int, default=100, help="test seeds of the others, on each course")
+    parser.add_argument("--fine-seeds", type=int, default=20, help="test seeds of the teachers with 841 tokens and more, on the first course; five times that of the one with 233")
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
     if args.memory_bound:

@@ -1,6 +1,11 @@
 //! The scenarios that ship pass as tests, and go red when an expectation is edited.
 
-use crate::support::{deadtime, folder, root, text};
+use std::sync::Arc;
+
+use episode::Outcome;
+use timing::Source;
+
+use crate::support::{deadtime, folder, root, run, setup, text};
 
 #[test]
 fn all_that_ship_pass() {
@@ -24,4 +29,22 @@ fn an_edited_expectation_goes_red() {
     std::fs::write(dir.join("edited.toml"), slalom.replace("outcome = \"goal\"", "outcome = \"collision\""))
         .expect("written");
     assert_eq!(deadtime(&["test", text(&dir)]).status.code(), Some(1));
+}
+
+#[test]
+fn the_warehouse_takes_a_camera() {
+    let goals = |camera: bool| {
+        let reaches = |seed: &u64| {
+            let mut setup = setup("warehouse", *seed);
+            setup.pilot = scenario::PilotSpec::Expert;
+            if !camera {
+                Arc::make_mut(&mut setup.world).camera = None;
+            }
+            run(setup, Source::ZERO).outcome() == Some(Outcome::Goal)
+        };
+        (0..50).filter(reaches).count()
+    };
+    let (with, without) = (goals(true), goals(false));
+    assert!(with >= 49, "the expert with the camera reaches {with} of 50 goals");
+    assert!(without <= 10, "without it, {without}");
 }

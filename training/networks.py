@@ -37,6 +37,10 @@ class Pilot(nn.Module):
         x = torch.cat([x.flatten(1), torch.relu(self.state(state))], 1)
         return self.logits(torch.relu(self.dense(x)))
 
+    def examples(self):
+        """Inputs by name, and the name of the output."""
+        return {"scan": torch.rand(2, 3, BEAMS), "state": torch.rand(2, STATE)}, "logits"
+
     def macs(self):
         length, total = BEAMS, self.echoes * BEAMS // 2 * self.echo.weight.numel() if self.echo else 0
         for conv in self.convs:
@@ -56,6 +60,9 @@ class Balancer(nn.Module):
 
     def forward(self, body):
         return self.out(torch.tanh(self.hidden(body / self.unit))) * 8.0
+
+    def examples(self):
+        return {"body": torch.randn(2, 4) * 0.2}, "acceleration"
 
     def macs(self):
         return self.hidden.weight.numel() + self.out.weight.numel()
@@ -90,11 +97,7 @@ def export(network, path):
     import onnxruntime
 
     network.eval()
-    if isinstance(network, Pilot):
-        inputs = {"scan": torch.rand(2, 3, BEAMS), "state": torch.rand(2, STATE)}
-        output = "logits"
-    else:
-        inputs, output = {"body": torch.randn(2, 4) * 0.2}, "acceleration"
+    inputs, output = network.examples()
     batch = torch.export.Dim("batch", min=1, max=4096)
     program = torch.onnx.export(
         network, tuple(inputs.values()), dynamo=True, opset_version=18, input_names=list(inputs),

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import reference
 from networks import BEAMS, CLASSES, STATE, YAWS, Balancer, Pilot, export, widen
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,7 +61,7 @@ def load(folders):
 
 
 def batch(data, index, mirror):
-    """Scan, state, soft target; `mirror` exchanges left and right."""
+    """Inputs (scan, state) and soft target; `mirror` exchanges left and right."""
     scan = torch.from_numpy(data[0][index].astype(np.float32) / 65535)
     state, costs = torch.from_numpy(data[1][index]), torch.from_numpy(data[2][index])
     if mirror:
@@ -68,12 +69,13 @@ def batch(data, index, mirror):
         state = state * torch.tensor([1, -1, 1, 1, -1, 1.0])
         costs = costs.view(-1, CLASSES // YAWS, YAWS).flip(2).reshape(-1, CLASSES)
     target = torch.softmax(-(costs - costs.amin(1, keepdim=True)) / TEMPERATURE, 1)
-    return scan, state, target
+    return (scan, state), target
 
 
-def fit(network, data, steps, rate, seed, size=256):
+def fit(network, data, steps, rate, seed, size=256, batch=batch, checkpoint=None):
     """One cosine cycle of AdamW on the cross entropy with the expert's distribution. Stops at speed are rare and are what
-    the lesson is about: they are seen four times as often."""
+    the lesson is about: they are seen four times as often. `batch` gives inputs and target of some samples; a file
+    `checkpoint` lets a fit that was cut off go on."""
     random = np.random.default_rng(seed)
     stops = (data[3] < YAWS) & (data[1][:, 0] > 0.25)
     every = np.concatenate([np.arange(len(data[0])), np.repeat(np.flatnonzero(stops), 3)])
@@ -83,15 +85,24 @@ def fit(network, data, steps, rate, seed, size=256):
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda k: min((k + 1) / warm, 0.5 + 0.5 * math.cos(math.pi * k / steps)))
     network.train()
-    order, loss_mean, began = random.permutation(every), None, time.time()
+    order, loss_mean, done = random.permutation(every), None, 0
+    if checkpoint and checkpoint.exists():
+        kept = torch.load(checkpoint)
+        done, loss_mean = kept["done"], kept["loss"]
+        for part, state in zip((network, optimiser, schedule), kept["states"]):
+            part.load_state_dict(state)
+        say(f"  goes on at step {done}")
+    began = time.time()
     for step in range(steps):
         at = (step * size) % max(1, count - size)
         if at < size:
             order = random.permutation(every)
+        if step < done:
+            continue
         index = np.sort(order[at:at + size])
-        scan, state, target = batch(data, index, step % 2)
+        inputs, target = batch(data, index, step % 2)
         with torch.autocast("cpu", torch.bfloat16):
-            logits = network(scan, state)
+            logits = network(*inputs)
         loss = torch.nn.functional.cross_entropy(logits.float(), target)
         optimiser.zero_grad()
         loss.backward()
@@ -100,7 +111,12 @@ def fit(network, data, steps, rate, seed, size=256):
         schedule.step()
         loss_mean = loss.item() if loss_mean is None else 0.99 * loss_mean + 0.01 * loss.item()
         if step % 500 == 0:
-            say(f"  step {step}/{steps} loss {loss_mean:.4f}, {(time.time() - began) / (step + 1) * 1e3:.0f} ms a step")
+            say(f"  step {step}/{steps} loss {loss_mean:.4f}, {(time.time() - began) / (step + 1 - done) * 1e3:.0f} ms a step")
+        if checkpoint and step % 250 == 249:
+            torch.save({"done": step + 1, "loss": loss_mean,
+                        "states": [part.state_dict() for part in (network, optimiser, schedule)]}, checkpoint)
+    if checkpoint:
+        checkpoint.unlink(missing_ok=True)
     say(f"  {count} samples, {steps} steps, loss {loss_mean:.4f}")
 
 
@@ -217,6 +233,7 @@ Goal reached without touching anything (a balancer's goal is to stand until the 
 def ship(args, name, network, what, facts, results):
     export(network, MODELS / f"{name}.onnx")
     card(name, network, what, facts, results)
+    reference.write(MODELS / f"{name}.onnx", parameters=sum(p.numel() for p in network.parameters()), macs=network.macs())
     say(f"{name}: {(MODELS / f'{name}.onnx').stat().st_size:,} bytes")
 
 
@@ -227,6 +244,10 @@ def hashes():
         lines.append(f"{digest}  {path.name}\n")
         kind = "balancer" if path.stem.startswith("balancer") else "rover"
         toml.append(f'\n[[model]]\nname = "{path.stem}"\nfile = "{path.name}"\nsha256 = "{digest}"\nkind = "{kind}"\n')
+        facts = reference.write(path)
+        for name in ("precision", "inputs", "bytes", "parameters", "macs", "open_loop_error"):
+            if name in facts:
+                toml.append(f"{name} = {json.dumps(facts[name])}\n")
     (MODELS / "SHA256SUMS").write_text("".join(lines))
     (MODELS / "MODELS.toml").write_text("".join(toml))
 

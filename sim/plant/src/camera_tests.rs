@@ -54,7 +54,7 @@ fn by_walking(things: &[Prism], side: f64, rise: f64) -> f64 {
 }
 
 fn compare(things: &[Prism], close: f64, truth: impl Fn(&[Prism], f64, f64) -> f64) -> Result<(), TestCaseError> {
-    let depth = render(&CAMERA, things.iter().copied());
+    let depth = render(&CAMERA, things.iter().copied()).depth;
     let focal = CAMERA.width as f64 / 2.0 / libm::tan(CAMERA.fov / 2.0);
     for row in 0..CAMERA.height {
         for column in 0..CAMERA.width {
@@ -94,7 +94,7 @@ proptest! {
 #[test]
 fn the_floor_the_front_and_the_top() {
     let low = Prism::new(Outline::Box { length: 2.0, width: 9.0 }, 0.2, Frame::of(&Pose { x: 3.0, ..Pose::default() }));
-    let depth = render(&CAMERA, std::iter::once(low));
+    let depth = render(&CAMERA, std::iter::once(low)).depth;
     let focal = 16.0 / libm::tan(0.7);
     let at = |row: usize| f64::from(depth[row * 32 + 16]);
     let rise = |row: usize| (12.0 - row as f64 - 0.5) / focal;
@@ -104,4 +104,16 @@ fn the_floor_the_front_and_the_top() {
     assert!((at(front) - 2.0).abs() < 1e-6);
     let top = (0..24).find(|&row| rise(row) < 0.0 && (2.0..4.0).contains(&(-0.2 / rise(row)))).unwrap();
     assert!((at(top) + 0.2 / rise(top)).abs() < 1e-6);
+}
+
+#[test]
+fn what_a_pixel_meets_is_seen() {
+    let at = |x: f64, y: f64, height: f64| {
+        Prism::new(Outline::Box { length: 0.4, width: 0.4 }, height, Frame::of(&Pose { x, y, yaw: 0.0 }))
+    };
+    let (pallet, hidden, behind) = (at(2.0, 0.0, 0.12), at(3.0, 0.0, 0.01), at(-2.0, 0.0, 1.0));
+    let (beside, tall) = (at(0.5, 3.0, 1.0), at(4.0, 0.0, 1.5));
+    let image = render(&CAMERA, [pallet, hidden, behind, beside, tall].into_iter());
+    // The second is in the pallet's shadow; the pallet hides nothing that is taller than the lens.
+    assert_eq!(image.seen, [true, false, false, false, true]);
 }

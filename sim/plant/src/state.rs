@@ -34,7 +34,7 @@ pub struct Piece {
     pub command: Command,
 }
 
-/// An obstacle or actor in sight (at least one beam meets it), exactly as it is.
+/// An obstacle or actor in sight (at least one beam or pixel meets it), exactly as it is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
     /// Index into `World::obstacles`, then `World::actors`.
@@ -56,6 +56,8 @@ pub struct DepthImage {
     pub height: usize,
     /// `width * height` depths along the optical axis.
     pub depth: Arc<[f32]>,
+    /// What a pixel that meets nothing holds.
+    pub max_range: f32,
 }
 
 /// What the robot senses at one instant, with the truth that only a privileged pilot may read.
@@ -73,7 +75,7 @@ pub struct Observation {
     pub scan: Arc<[f32]>,
     /// The depth image, if there is a camera.
     pub depth: Option<DepthImage>,
-    /// Privileged: what is in line of sight of the scanner.
+    /// Privileged: what is in line of sight of the scanner, or of the camera if there is one.
     pub seen: Arc<[Seen]>,
     /// Privileged: free distance straight ahead of the footprint's front, within its width, to the nearest obstacle or
     /// actor, metres; infinite when there is none. Not limited by line of sight or range.

@@ -19,7 +19,18 @@ fn shipped(name: &str) -> Scenario {
 fn each_loads_for_every_seed() {
     let files = find_scenarios([folder()]);
     let names: Vec<_> = files.iter().map(|p| p.file_stem().unwrap().to_string_lossy().into_owned()).collect();
-    for name in ["braking", "lesson", "step_out", "slalom", "corridor", "crowd", "balance", "empty_bench", "bench_60"] {
+    for name in [
+        "braking",
+        "lesson",
+        "step_out",
+        "slalom",
+        "corridor",
+        "crowd",
+        "warehouse",
+        "balance",
+        "empty_bench",
+        "bench_60",
+    ] {
         assert!(names.iter().any(|n| n == name), "{name} is missing");
     }
     for (path, name) in files.iter().zip(&names) {
@@ -106,7 +117,7 @@ fn blind(setup: &Setup) -> Setup {
 
 #[test]
 fn driving_straight_fails_in_at_least_half_of_the_seeds() {
-    for name in ["lesson", "step_out", "slalom", "corridor", "crowd"] {
+    for name in ["lesson", "step_out", "slalom", "corridor", "crowd", "warehouse"] {
         let scenario = shipped(name);
         let fails = (0..100).filter(|&seed| {
             let setup = blind(&scenario.setup(seed).unwrap());

@@ -25,8 +25,10 @@ impl Plant {
         if world.lidar.noise > 0.0 {
             Noise::of_scan(world.seed, frame).add(&mut scan.ranges, max, |range| range < max, |_| world.lidar.noise);
         }
+        let image = self.depth_image(&things, frame);
+        let by_camera = |index: usize| image.as_ref().is_some_and(|(_, seen)| seen[index]);
         let seen = (0..things.len())
-            .filter(|&index| scan.seen[index])
+            .filter(|&index| scan.seen[index] || by_camera(index))
             .map(|index| match index.checked_sub(world.obstacles.len()) {
                 None => {
                     let obstacle = &world.obstacles[index];
@@ -44,13 +46,14 @@ impl Plant {
             robot,
             goal: world.goal.map_or([0.0; 2], |goal| base.see([goal.x, goal.y])),
             scan: scan.ranges.into(),
-            depth: self.depth_image(&things, frame),
+            depth: image.map(|(image, _)| image),
             seen,
             gap: things.iter().filter_map(|thing| gap(scene.half, thing)).fold(f64::INFINITY, f64::min),
         }
     }
 
-    fn depth_image(&self, things: &[Prism], frame: u64) -> Option<DepthImage> {
+    /// The depth image, and which of the things, given in the base frame, it shows.
+    fn depth_image(&self, things: &[Prism], frame: u64) -> Option<(DepthImage, Vec<bool>)> {
         let camera = self.world.camera.as_ref()?;
         let front = self.scene.half[0];
         let moved = things.iter().map(|thing| {
@@ -58,12 +61,13 @@ impl Plant {
             thing.frame.origin[0] -= front;
             thing
         });
-        let mut depth = crate::camera::render(camera, moved);
+        let crate::camera::Image { mut depth, seen } = crate::camera::render(camera, moved);
         let max = camera.max_range as f32;
         if camera.noise > 0.0 {
             let sigma = |depth: f32| camera.noise * f64::from(depth) * f64::from(depth);
             Noise::of_image(self.world.seed, frame).add(&mut depth, max, |depth| depth < max, sigma);
         }
-        Some(DepthImage { width: camera.width, height: camera.height, depth: depth.into() })
+        let (width, height) = (camera.width, camera.height);
+        Some((DepthImage { width, height, depth: depth.into(), max_range: max }, seen))
     }
 }

@@ -327,3 +327,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_lies_below_the_scan_is_seen_by_a_camera_and_felt_by_all() {
+    let pallet = Obstacle { name: "pallet".into(), height: 0.12, ..wall(2.0) };
+    let blind = World { obstacles: vec![pallet], ..open(240.0) };
+    let camera = DepthCamera { width: 64, height: 48, fov: 1.57, mount: 0.25, max_range: 10.0, noise: 0.0 };
+    let seeing = World { camera: Some(camera), ..blind.clone() };
+    for (world, seen) in [(blind, 0), (seeing, 1)] {
+        let mut plant = plant(world);
+        let view = plant.observe(&hold(&plant, Command::STOP), SimTime::ZERO, 0);
+        assert_eq!(view.seen.len(), seen);
+        assert!(view.scan.iter().all(|&range| range == 10.0));
+        let contacts = run(&mut plant, 1.5, SimTime::ZERO, Command::STOP, twist(2.0, 0.0));
+        assert_eq!(contacts.len(), 1);
+        assert_eq!(contacts[0].with, "pallet");
+    }
+}

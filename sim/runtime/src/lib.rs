@@ -19,6 +19,7 @@
 // Clocks are read in this crate and in the pacing loop, nowhere else: here they time the network itself.
 #![allow(clippy::disallowed_methods, reason = "the crate that measures inference reads the monotonic clock")]
 
+mod anatomy;
 mod bindings;
 mod cache;
 mod child;
@@ -45,6 +46,7 @@ mod tensor;
 mod wire;
 mod worker;
 
+pub use anatomy::{Anatomy, anatomy};
 pub use engine::{Engine, EngineInfo, Watch};
 pub use error::RuntimeError;
 pub use ladder::{load, survey};

@@ -242,16 +242,23 @@ pub fn launch(mut setup: Setup, load: impl FnOnce(&str) -> Result<Worker>) -> Re
         PilotSpec::Network { model } | PilotSpec::Surrogate { model } => {
             let (worker, name) = (load(model)?, model.clone());
             let info = worker.info().clone();
-            let inputs = info.model.inputs.iter().map(|input| input.name.as_str());
-            let surrogate = matches!(setup.pilot, PilotSpec::Surrogate { .. }) || !pilot::Contract::accepts(inputs);
-            if surrogate {
+            let contract = match &setup.pilot {
+                PilotSpec::Network { .. } => episode::fit(&info.model, &setup.world.robot).into_diagnostic()?,
+                _ => None,
+            };
+            if contract.is_some_and(pilot::Contract::needs_camera) && setup.give_camera() {
+                remarks.push(format!(
+                    "{name} needs a depth camera: the scenario has no [camera], so the default one is on"
+                ));
+            }
+            if contract.is_none() {
                 remarks.push(format!("decisions by the expert: {name} is run and timed, its output is not used"));
                 setup.pilot = PilotSpec::Surrogate { model: name.clone() };
             }
             if info.isolated {
                 remarks.push(format!("{name} is not one of ours: it runs in a process of its own, with limits"));
             }
-            (Supply::Worker { worker, surrogate }, name, Some(info))
+            (Supply::Worker { worker, contract }, name, Some(info))
         }
         PilotSpec::Expert => (Supply::Nobody, "expert".into(), None),
         PilotSpec::BrakeOnSight { .. } => (Supply::Nobody, "brake_on_sight".into(), None),

@@ -156,3 +156,29 @@ fn any_network_at_all_can_give_the_latency_while_the_expert_decides() {
     assert!(said.contains("decisions by the expert") && said.contains("process of its own"), "{said}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("slalom, seed 0: goal"));
 }
+
+#[test]
+fn a_camera_model_brings_its_camera() {
+    // It stops where the image is full of something near. Without an image it would see nothing and drive on.
+    let output =
+        deadtime(&["run", "braking", "--model", "sim/runtime/tests/data/camera.onnx", "--latency", "zero", "--json"]);
+    let report = json(&output);
+    assert_eq!(report["outcome"], "timeout", "{}", stderr(&output));
+    assert!(report["min_clearance_m"].as_f64().is_some_and(|left| left < 3.0), "{report}");
+    let output = deadtime(&["run", "braking", "--model", "sim/runtime/tests/data/camera.onnx", "--latency", "zero"]);
+    assert!(stderr(&output).contains("the default one is on"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_model_that_nearly_follows_the_contract_is_told_what_it_asks() {
+    let almost = "sim/runtime/tests/data/almost.onnx";
+    for args in [vec!["run", "braking", "--model", almost], vec!["collect", "scenarios/slalom.toml", "--model", almost]]
+    {
+        let output = deadtime(&args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
+        let said = stderr(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in ["`image` f32 [?, 1, 48, 64]", "`depth` f32 [N, 1, 48, 64]", "surrogate"] {
+            assert!(said.replace("│ ", "").contains(part), "{args:?}: {said}");
+        }
+    }
+}

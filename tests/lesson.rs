@@ -11,7 +11,7 @@ use timing::{SimTime, Source, Span};
 /// Runs a scenario with the network that ships, on whatever runtime is here.
 fn drive(name: &str, seed: u64, latency: Source, worker: Worker) -> (Episode, Worker) {
     let mut episode = Episode::new(Arc::new(setup(name, seed)), latency).expect("a valid setup");
-    let mut driver = Driver::new(Supply::Worker { worker, surrogate: false });
+    let mut driver = Driver::new(Supply::Worker { worker, contract: Some(pilot::Contract::Rover) });
     while driver.pump(&mut episode, SimTime(i64::MAX), Duration::from_secs(60)) != Pumped::Over {}
     assert!(driver.failures().is_empty(), "{:?}", driver.failures());
     let Supply::Worker { worker, .. } = driver.into_supply() else { unreachable!("it was a worker") };

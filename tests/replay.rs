@@ -2,6 +2,9 @@
 
 use crate::support::{deadtime, folder, json, text};
 
+/// Drives by the depth image alone.
+const CAMERA: &str = "sim/runtime/tests/data/camera.onnx";
+
 #[test]
 fn a_run_with_the_network_replays_and_so_does_one_without() {
     let (_keep, dir) = folder();
@@ -27,6 +30,7 @@ fn a_run_with_the_network_replays_and_so_does_one_without() {
                 "0.15",
             ],
         ),
+        ("camera", vec!["run", "slalom", "--model", CAMERA, "--latency", "fixed:50"]),
         ("expert", vec!["run", "slalom", "--model", "expert", "--latency", "service:40", "--schedule", "fifo:2"]),
     ] {
         let log = dir.join(name).with_extension("mcap");

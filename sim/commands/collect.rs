@@ -13,8 +13,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
+use pilot::Contract;
 use runtime::{Engine, Isolation, Options};
-use scenario::Scenario;
+use scenario::{Scenario, Setup};
 
 use drive::{Drive, End, Row};
 
@@ -47,6 +48,12 @@ pub struct Args {
     /// Every command takes hold this many milliseconds after its capture
     #[arg(long, value_name = "MS", default_value_t = 0.0)]
     pub latency: f64,
+    /// Write the depth image too, and put the default camera on a robot that has none
+    #[arg(long)]
+    pub depth: bool,
+    /// Captures a second; the scenario's own by default
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub hz: Option<timing::Rate>,
     /// Run the model in this process: only for one whose origin you know
     #[arg(long)]
     pub trust: bool,
@@ -66,6 +73,11 @@ fn seeds(text: &str) -> Result<std::ops::Range<u64>, String> {
     parsed
         .filter(|range: &std::ops::Range<u64>| !range.is_empty())
         .ok_or_else(|| format!("found `{text}`, expected such as 0..100"))
+}
+
+fn rate(text: &str) -> Result<timing::Rate, String> {
+    let hz = text.parse().ok().filter(|hz| (0.1..=1000.0).contains(hz));
+    hz.and_then(timing::Rate::from_hz).ok_or_else(|| format!("found `{text}`, expected 0.1 to 1000 captures a second"))
 }
 
 /// `deadtime collect`.
@@ -98,7 +110,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let text = serde_json::json!({
             "scenarios": header, "seeds": [args.seeds.start, args.seeds.end],
             "scan": "NAME.scan: u16, range / 10 m * 65535, as the contract's `scan` or nothing",
-            "rows": "NAME.rows: f32, inputs but the scan, then costs[65] and class (rover) or acceleration (balancer), then seed and frame",
+            "depth": "NAME.depth: u16, depth / 10 m * 65535, as the contract's `depth`; with --depth alone",
+            "rows": "NAME.rows: f32, inputs but scan and depth, then costs[65] and class (rover) or acceleration (balancer), then seed and frame",
         });
         std::fs::write(out.join("header.json"), format!("{text}\n")).into_diagnostic()?;
     }
@@ -111,16 +124,16 @@ pub fn sweep(args: &Args, scenario: &Scenario) -> Result<Vec<(u64, End, f64)>> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
     let writer = match &args.out {
-        Some(dir) => Some(Mutex::new(Samples::create(dir, scenario.name())?)),
+        Some(dir) => Some(Mutex::new(Samples::create(dir, scenario.name(), args.depth)?)),
         None => None,
     };
     std::thread::scope(|scope| {
         let work = || -> Result<()> {
-            let mut engine = args.model.as_deref().map(|path| load(path, args.trust)).transpose()?;
+            let mut driver = args.model.as_deref().map(|path| Network::load(path, args.trust)).transpose()?;
             while let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let setup = scenario.setup(seed)?;
+                let setup = prepare(args, scenario.setup(seed)?, driver.as_mut())?;
                 let mut rows = Vec::new();
-                let (end, secs) = Drive::new(args, &setup, engine.as_deref_mut()).run(&mut rows)?;
+                let (end, secs) = Drive::new(args, &setup, driver.as_mut()).run(&mut rows)?;
                 if let Some(writer) = &writer {
                     writer.lock().map_err(|_| miette!("another job failed"))?.put(seed, rows)?;
                 }
@@ -139,25 +152,61 @@ pub fn sweep(args: &Args, scenario: &Scenario) -> Result<Vec<(u64, End, f64)>> {
     Ok(done)
 }
 
-fn load(path: &Path, trust: bool) -> Result<Box<dyn Engine>> {
-    let isolate = if trust { Isolation::Never } else { Isolation::Auto };
-    runtime::load(path, &Options { isolate, ..Options::default() })
-        .into_diagnostic()
-        .wrap_err_with(|| format!("the model {} cannot be run", path.display()))
+/// A variant of a scenario at the wanted rate, with the camera that the samples or the network need.
+fn prepare(args: &Args, mut setup: Setup, network: Option<&mut Network>) -> Result<Setup> {
+    if let Some(rate) = args.hz {
+        setup.line.capture.rate = rate;
+    }
+    let cameras = Contract::of(&setup.world.robot).iter().any(|contract| contract.needs_camera());
+    if args.depth && !cameras {
+        return Err(miette!(
+            "found --depth with {}, whose robot's networks take no depth image; leave one out",
+            setup.name
+        ));
+    }
+    if let Some(network) = network {
+        let contract = episode::fit(&network.engine.info().model, &setup.world.robot).into_diagnostic()?;
+        network.contract = contract.ok_or_else(|| miette!("the model's inputs are no pilot's: it cannot drive"))?;
+        if network.contract.needs_camera() {
+            setup.give_camera();
+        }
+    }
+    if args.depth {
+        setup.give_camera();
+    }
+    Ok(setup)
 }
 
-/// The two files of a scenario. Episodes arrive in any order and are written by seed.
+/// The network that drives.
+struct Network {
+    engine: Box<dyn Engine>,
+    contract: Contract,
+}
+
+impl Network {
+    fn load(path: &Path, trust: bool) -> Result<Self> {
+        let isolate = if trust { Isolation::Never } else { Isolation::Auto };
+        let engine = runtime::load(path, &Options { isolate, ..Options::default() })
+            .into_diagnostic()
+            .wrap_err_with(|| format!("the model {} cannot be run", path.display()))?;
+        Ok(Self { engine, contract: Contract::Rover })
+    }
+}
+
+/// The files of a scenario. Episodes arrive in any order and are written by seed.
 struct Samples {
     scan: BufWriter<File>,
     rows: BufWriter<File>,
+    depth: Option<BufWriter<File>>,
     waiting: BTreeMap<u64, Vec<Row>>,
 }
 
 impl Samples {
-    fn create(dir: &Path, name: &str) -> Result<Self> {
+    fn create(dir: &Path, name: &str, depth: bool) -> Result<Self> {
         std::fs::create_dir_all(dir).into_diagnostic()?;
         let file = |kind: &str| File::create(dir.join(format!("{name}.{kind}"))).map(BufWriter::new).into_diagnostic();
-        Ok(Self { scan: file("scan")?, rows: file("rows")?, waiting: BTreeMap::new() })
+        let depth = depth.then(|| file("depth")).transpose()?;
+        Ok(Self { scan: file("scan")?, rows: file("rows")?, depth, waiting: BTreeMap::new() })
     }
 
     fn put(&mut self, seed: u64, rows: Vec<Row>) -> Result<()> {
@@ -169,6 +218,9 @@ impl Samples {
         let Some((_, rows)) = self.waiting.pop_first() else { return Ok(()) };
         for row in rows {
             row.scan.iter().try_for_each(|x| self.scan.write_all(&x.to_le_bytes())).into_diagnostic()?;
+            if let Some(file) = &mut self.depth {
+                row.depth.iter().try_for_each(|x| file.write_all(&x.to_le_bytes())).into_diagnostic()?;
+            }
             row.values.iter().try_for_each(|x| self.rows.write_all(&x.to_le_bytes())).into_diagnostic()?;
         }
         Ok(())
@@ -179,6 +231,9 @@ impl Samples {
             self.write_first()?;
         }
         self.scan.flush().into_diagnostic()?;
+        if let Some(file) = &mut self.depth {
+            file.flush().into_diagnostic()?;
+        }
         self.rows.flush().into_diagnostic()
     }
 }
@@ -192,6 +247,14 @@ mod tests {
         assert_eq!(seeds("3..5"), Ok(3..5));
         for wrong in ["5", "5..5", "a..b", "5..3", ""] {
             assert!(seeds(wrong).unwrap_err().contains("expected such as 0..100"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn rates_are_positive_numbers() {
+        assert_eq!(rate("10").map(|rate| rate.hz()), Ok(10.0));
+        for wrong in ["0", "-1", "NaN", "ten", "1e9", ""] {
+            assert!(rate(wrong).unwrap_err().contains("captures a second"), "{wrong}");
         }
     }
 }

@@ -49,6 +49,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if header.overrides.get("pilot").is_some_and(|pilot| pilot == "surrogate") {
         setup.pilot = PilotSpec::Surrogate { model: header.model.clone() };
     }
+    if header.overrides.contains_key("camera") {
+        setup.give_camera();
+    }
     let rate = setup.world.tick;
     let mut episode =
         Episode::new(Arc::new(setup), Source::Recorded { occupies: header.occupies }).into_diagnostic()?;

@@ -118,6 +118,9 @@ fn header(args: &Args, scenario: &scenario::Scenario, seed: u64, launched: &Laun
         // Found out from the model itself, which a replay does not load.
         overrides.insert("pilot".into(), "surrogate".into());
     }
+    if scenario.camera.is_none() && setup.world.camera.is_some() {
+        overrides.insert("camera".into(), "default".into());
+    }
     record::Header {
         scenario_name: setup.name.clone(),
         scenario_toml: scenario.text().to_owned(),

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use miette::{IntoDiagnostic, Result};
 use pilot::{Contract, GRID, Input, Tensor};
 use plant::{Command, Observation, Piece, Plant, Robot, Trigger, World};
-use runtime::{Data, Engine};
+use runtime::Data;
 use scenario::Setup;
 use timing::{SimTime, Span};
 
-use super::Args;
+use super::{Args, Network};
 
 /// How an episode ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub enum End {
 pub struct Row {
     /// Empty for a robot that has no use for it.
     pub scan: Vec<u16>,
+    /// Empty without a camera.
+    pub depth: Vec<u16>,
     /// The other inputs, the label, seed and frame.
     pub values: Vec<f32>,
 }
@@ -44,6 +46,9 @@ impl Dice {
     }
 }
 
+/// Captures a second for which the lengths below are given in frames.
+const USUAL: f64 = 40.0;
+
 /// What the expert says of a frame.
 struct Label {
     command: Command,
@@ -56,8 +61,11 @@ struct Label {
 pub struct Drive<'a> {
     args: &'a Args,
     setup: &'a Setup,
-    engine: Option<&'a mut (dyn Engine + 'static)>,
+    network: Option<&'a mut Network>,
+    /// What is encoded: at least what the network takes.
     contract: Contract,
+    /// Captures a second, in units of the usual.
+    pace: f64,
     dice: Dice,
     cruise: f64,
     latency: Span,
@@ -72,8 +80,8 @@ pub struct Drive<'a> {
 }
 
 impl<'a> Drive<'a> {
-    /// An episode with a fresh plant; `engine` drives if there is one.
-    pub fn new(args: &'a Args, setup: &'a Setup, engine: Option<&'a mut (dyn Engine + 'static)>) -> Self {
+    /// An episode with a fresh plant; `network` drives if there is one.
+    pub fn new(args: &'a Args, setup: &'a Setup, network: Option<&'a mut Network>) -> Self {
         let mut dice = Dice(setup.seed ^ 0x5eed);
         let (mut cruise, mut latency) = (setup.cruise, args.latency);
         if args.noise {
@@ -84,11 +92,17 @@ impl<'a> Drive<'a> {
                 latency += 120.0 * dice.unit();
             }
         }
+        let contract = match &network {
+            _ if args.depth => Contract::CameraRover,
+            Some(network) => network.contract,
+            None => Contract::of(&setup.world.robot)[0],
+        };
         Self {
             args,
             setup,
-            engine,
-            contract: Contract::of(&setup.world.robot),
+            network,
+            contract,
+            pace: setup.line.capture.rate.hz() / USUAL,
             dice,
             cruise,
             latency: Span::from_ms(latency),
@@ -158,17 +172,19 @@ impl<'a> Drive<'a> {
 
     /// Who drives does; the expert's label is kept.
     fn decide(&mut self, seen: Observation, rows: &mut Vec<Row>) -> Result<Command> {
-        let wanted = self.args.out.is_some() || (self.engine.is_none() && !self.args.straight);
+        let wanted = self.args.out.is_some() || (self.network.is_none() && !self.args.straight);
         let label = wanted.then(|| self.label(&seen));
         self.contract.encode(
             &Input::new(&seen, self.past.iter(), self.cruise),
             self.setup.world.lidar.max_range,
             &mut self.encoded,
         );
-        let mut command = match (&mut self.engine, &label) {
-            (Some(engine), _) => {
-                let inputs: Vec<runtime::Tensor> = self.encoded.iter().map(tensor).collect();
-                engine.infer(&inputs, &mut self.outputs).into_diagnostic()?;
+        let mut command = match (&mut self.network, &label) {
+            (Some(network), _) => {
+                let taken = network.contract.inputs();
+                let inputs: Vec<runtime::Tensor> =
+                    self.encoded.iter().filter(|encoded| taken.contains(&encoded.spec)).map(tensor).collect();
+                network.engine.infer(&inputs, &mut self.outputs).into_diagnostic()?;
                 let output = self.outputs.first().and_then(|t| t.data.as_f32()).unwrap_or_default();
                 self.contract.decode(output, self.cruise).into_diagnostic()?
             }
@@ -206,16 +222,17 @@ impl<'a> Drive<'a> {
 
     /// The command with what disturbs it, which ends as soon as it matters what is done.
     fn disturb(&mut self, command: Command, label: &Label, frame: u64) -> Command {
-        if self.engine.is_some() && frame.is_multiple_of(40) {
+        if self.network.is_some() && frame.is_multiple_of(self.frames(40) as u64) {
             self.expert_drives = self.dice.unit() < self.args.beta;
         }
-        let command = if self.engine.is_some() && self.expert_drives { label.command } else { command };
+        let command = if self.network.is_some() && self.expert_drives { label.command } else { command };
         if !self.args.noise || label.matters {
             self.push = None;
             return command;
         }
-        if self.push.is_none() && self.dice.unit() < 0.02 {
-            let frames = 4 + (12.0 * self.dice.unit()) as u32;
+        if self.push.is_none() && self.dice.unit() < 0.02 / self.pace {
+            let length = 4 + (12.0 * self.dice.unit()) as u32;
+            let frames = self.frames(length);
             let push = match command {
                 Command::Twist { .. } => Command::Twist {
                     linear: self.cruise * if self.dice.unit() < 0.7 { 1.0 } else { self.dice.unit() },
@@ -234,30 +251,38 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// Keeps every third frame, and every one that matters with the half second before it: what tells a frame on which to
+    /// As many frames as this many are at the usual rate; one at least.
+    fn frames(&self, usual: u32) -> u32 {
+        ((f64::from(usual) * self.pace).round() as u32).max(1)
+    }
+
+    /// Keeps every third frame (at the usual rate), and every one that matters with the half second before it: what tells a frame on which to
     /// brake from one on which not to.
     fn keep(&mut self, label: Label, frame: u64, rows: &mut Vec<Row>) {
-        const BEFORE: usize = 20;
+        let (every, before) = (self.frames(3), self.frames(20));
         let matters = label.matters || matches!(self.contract, Contract::Balancer);
         let row = self.row(label.values, frame);
         if matters {
             rows.extend(self.skipped.drain(..));
             rows.push(row);
-        } else if frame % 3 == self.setup.seed % 3 {
+        } else if frame % u64::from(every) == self.setup.seed % u64::from(every) {
             rows.push(row);
         } else {
             self.skipped.push_back(row);
-            if self.skipped.len() > BEFORE * 2 / 3 {
+            if self.skipped.len() as u32 > before * (every - 1) / every {
                 self.skipped.pop_front();
             }
         }
     }
 
     fn row(&self, label: Vec<f32>, frame: u64) -> Row {
-        let scan = self.encoded.iter().filter(|t| t.spec.name == "scan").flat_map(|t| &t.data);
-        let rest = self.encoded.iter().filter(|t| t.spec.name != "scan").flat_map(|t| &t.data).copied();
+        let of =
+            |wanted: fn(&str) -> bool| self.encoded.iter().filter(move |t| wanted(t.spec.name)).flat_map(|t| &t.data);
+        let whole = |x: &f32| (x * 65535.0).round() as u16;
+        let rest = of(|name| !matches!(name, "scan" | "depth")).copied();
         Row {
-            scan: scan.map(|x| (x * 65535.0).round() as u16).collect(),
+            scan: of(|name| name == "scan").map(whole).collect(),
+            depth: of(|name| name == "depth").map(whole).collect(),
             values: rest.chain(label).chain([self.setup.seed as f32, frame as f32]).collect(),
         }
     }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use pilot::Contract;
 use runtime::{Data, Finished, Job, Running, Tensor, Worker};
 use timing::{ServiceTime, SimTime, Span};
 
@@ -24,13 +25,13 @@ pub enum Answer {
 pub enum Supply {
     /// The pilot asks nobody.
     Nobody,
-    /// A network, run for real. `surrogate`: it is fed inputs of its declared shapes instead of the observation, and its
-    /// output is not used.
+    /// A network, run for real.
     Worker {
         /// The worker that runs it.
         worker: Worker,
-        /// Whether its output is only waited for.
-        surrogate: bool,
+        /// What it is fed and answers. Without one it is a surrogate: fed inputs of its declared shapes instead of the
+        /// observation, and its output is only waited for.
+        contract: Option<Contract>,
     },
     /// A recorded run, by frame.
     Recorded(BTreeMap<u64, Answer>),
@@ -139,7 +140,7 @@ impl Driver {
                     }
                 }
             }
-            Supply::Worker { worker, surrogate } => {
+            Supply::Worker { worker, contract } => {
                 if self.running.is_some() {
                     return;
                 }
@@ -147,8 +148,8 @@ impl Driver {
                 let began = Instant::now();
                 let copies = batch_size(episode.setup().line.schedule);
                 let mut inputs = std::mem::take(&mut self.spare);
-                if !*surrogate {
-                    episode.inputs(request.id, &mut self.encoded);
+                if let Some(contract) = *contract {
+                    episode.inputs(request.id, contract, &mut self.encoded);
                     fill(&mut inputs, &self.encoded, copies);
                 } else if inputs.is_empty() {
                     inputs = runtime::synthetic_inputs(&worker.info().model, copies, request.id);
@@ -186,7 +187,7 @@ impl Driver {
                 let used = outputs
                     .into_iter()
                     .next()
-                    .filter(|_| !matches!(self.supply, Supply::Worker { surrogate: true, .. }));
+                    .filter(|_| !matches!(self.supply, Supply::Worker { contract: None, .. }));
                 let output = used.map(|tensor| first_row(tensor, copies)).unwrap_or_default();
                 episode.deliver(Prediction { id, service, output });
             }

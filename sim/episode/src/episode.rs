@@ -179,10 +179,11 @@ impl Episode {
         self.edits.extend(edits);
     }
 
-    /// Encodes the inputs of a request, reusing the buffers of `out`. Left as it is when the pilot decides by itself.
-    pub fn inputs(&self, id: u64, out: &mut Vec<pilot::Tensor>) {
+    /// Encodes the inputs of a request as the network's contract says, reusing the buffers of `out`. Left as it is when
+    /// nothing waits for the request.
+    pub fn inputs(&self, id: u64, contract: pilot::Contract, out: &mut Vec<pilot::Tensor>) {
         if let Some(observation) = self.observations.get(&id) {
-            self.mind.encode(observation, self.command, out);
+            self.mind.encode(contract, observation, self.command, out);
         }
     }
 

@@ -28,7 +28,6 @@ const KEPT: usize = 48;
 #[derive(Clone, Debug)]
 pub(crate) struct Mind {
     setup: Arc<Setup>,
-    contract: Contract,
     /// Newest first.
     seen: VecDeque<Arc<Observation>>,
     cruise: f64,
@@ -41,7 +40,6 @@ impl Mind {
     pub fn new(setup: &Arc<Setup>) -> Self {
         Self {
             setup: setup.clone(),
-            contract: Contract::of(&setup.world.robot),
             seen: VecDeque::new(),
             cruise: setup.cruise,
             compensation: setup.compensation,
@@ -83,8 +81,9 @@ impl Mind {
         }
     }
 
-    /// The inputs of the network for a frame, which a compensation may move ahead by the expected latency.
-    pub fn encode(&self, observation: &Observation, in_force: Command, out: &mut Vec<Tensor>) {
+    /// The inputs of the network for a frame, which a compensation may move ahead by the expected latency (but not the depth
+    /// image).
+    pub fn encode(&self, contract: Contract, observation: &Observation, in_force: Command, out: &mut Vec<Tensor>) {
         let world = &self.setup.world;
         let past = self.seen.iter().map(AsRef::as_ref);
         let moved;
@@ -94,7 +93,7 @@ impl Mind {
         } else {
             observation
         };
-        self.contract.encode(&Input::new(now, past, self.cruise), world.lidar.max_range, out);
+        contract.encode(&Input::new(now, past, self.cruise), world.lidar.max_range, out);
     }
 
     fn ahead(&self, observation: &Observation, in_force: Command) -> Observation {
@@ -104,7 +103,8 @@ impl Mind {
 
     /// The command of a network's output.
     pub fn decode(&self, output: &[f32]) -> Thought {
-        match self.contract.decode(output, self.cruise) {
+        // All contracts of a robot decode alike: a recorded run needs no network to tell which it was.
+        match Contract::of(&self.setup.world.robot)[0].decode(output, self.cruise) {
             Ok(command) => command.into(),
             Err(_) => Thought { command: self.safe_command(), safe: true },
         }

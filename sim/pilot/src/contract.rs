@@ -1,6 +1,6 @@
 //! What a network is fed and what it answers.
 
-use plant::{Command, Observation, Pose, Robot};
+use plant::{Command, DepthImage, Observation, Pose, Robot};
 use timing::Span;
 
 use crate::grid::GRID;
@@ -16,6 +16,12 @@ use crate::motion::{relative, reproject};
 /// | `state` | `[N, 6]` | speed / (2 m/s), yaw rate / (2 rad/s), goal distance / (5 m) in [0, 1], cosine and sine of the goal's bearing, cruise / (2 m/s) |
 /// | out `logits` | `[N, 65]` | of the classes of [`GRID`](crate::GRID) |
 ///
+/// [`Contract::CameraRover`]: the same, and
+///
+/// | tensor | shape | what |
+/// |---|---|---|
+/// | `depth` | `[N, 1, 48, 64]` | the depth camera's newest image: depth along the optical axis / 10 m in [0, 1], 1 where nothing is met; row 0 at the top, column 0 at the left. Other resolutions are resampled: the nearest depth within each pixel |
+///
 /// [`Contract::Balancer`]:
 ///
 /// | tensor | shape | what |
@@ -28,6 +34,8 @@ use crate::motion::{relative, reproject};
 pub enum Contract {
     /// Scan and state in, logits of the action grid out.
     Rover,
+    /// Scan, state and depth image in, logits of the action grid out.
+    CameraRover,
     /// The body's state in, acceleration out.
     Balancer,
 }
@@ -95,7 +103,9 @@ pub enum NotFinite {
 }
 
 const BEAMS: usize = 360;
-/// What a range of 1 stands for, metres.
+/// Rows and columns of the depth image.
+const IMAGE: [usize; 2] = [48, 64];
+/// What a range or depth of 1 stands for, metres.
 const RANGE: f32 = 10.0;
 /// What a goal distance of 1 stands for, metres.
 const GOAL: f64 = 5.0;
@@ -108,30 +118,33 @@ impl Contract {
     /// How much older than the newest the two earlier scans are.
     pub const LOOK_BACK: [Span; 2] = [Span(100_000_000), Span(200_000_000)];
 
-    /// The contract of a robot's networks.
-    pub fn of(robot: &Robot) -> Self {
+    /// The contracts that a robot's networks may follow; the first is what it needs no further sensor for.
+    pub fn of(robot: &Robot) -> &'static [Self] {
         match robot {
-            Robot::Rover(_) => Self::Rover,
-            Robot::Balancer(_) => Self::Balancer,
+            Robot::Rover(_) => &[Self::Rover, Self::CameraRover],
+            Robot::Balancer(_) => &[Self::Balancer],
         }
     }
 
-    /// Whether a network with these inputs follows one of the contracts.
-    pub fn accepts<'n>(names: impl Iterator<Item = &'n str>) -> bool {
-        let mut names: Vec<&str> = names.collect();
-        names.sort_unstable();
-        [Self::Rover, Self::Balancer].iter().any(|contract| {
+    /// The contract whose inputs have these names, in any order.
+    pub fn named<'n>(names: impl Iterator<Item = &'n str>) -> Option<Self> {
+        let names: Vec<&str> = names.collect();
+        [Self::Rover, Self::CameraRover, Self::Balancer].into_iter().find(|contract| {
             let inputs = contract.inputs();
             inputs.len() == names.len() && inputs.iter().all(|input| names.contains(&input.name))
         })
     }
 
+    /// Whether it is fed a depth image.
+    pub fn needs_camera(self) -> bool {
+        self == Self::CameraRover
+    }
+
     /// What it is fed.
     pub fn inputs(self) -> &'static [TensorSpec] {
         match self {
-            Self::Rover => {
-                &[TensorSpec { name: "scan", shape: &[1, 3, BEAMS] }, TensorSpec { name: "state", shape: &[1, 6] }]
-            }
+            Self::Rover => &[SCAN, STATE],
+            Self::CameraRover => &[SCAN, STATE, DEPTH],
             Self::Balancer => &[TensorSpec { name: "body", shape: &[1, 4] }],
         }
     }
@@ -139,7 +152,7 @@ impl Contract {
     /// The name of what it answers.
     pub fn output(self) -> &'static str {
         match self {
-            Self::Rover => "logits",
+            Self::Rover | Self::CameraRover => "logits",
             Self::Balancer => "acceleration",
         }
     }
@@ -147,7 +160,7 @@ impl Contract {
     /// How many numbers it answers.
     pub fn output_len(self) -> usize {
         match self {
-            Self::Rover => GRID.len(),
+            Self::Rover | Self::CameraRover => GRID.len(),
             Self::Balancer => 1,
         }
     }
@@ -161,22 +174,13 @@ impl Contract {
             tensor.data.clear();
         }
         match self {
-            Self::Rover => {
-                let max = max_range as f32;
-                let [scan, state] = &mut out[..] else { return };
-                scan.data.reserve(3 * BEAMS);
-                ranges(&input.now.scan, max, &mut scan.data);
-                let mut moved = Vec::new();
-                for frame in input.earlier {
-                    let ahead = relative(&frame.robot.pose, &input.now.robot.pose);
-                    if ahead == Pose::default() {
-                        ranges(&frame.scan, max, &mut scan.data);
-                    } else {
-                        reproject(&frame.scan, max, ahead, &mut moved);
-                        ranges(&moved, max, &mut scan.data);
-                    }
-                }
+            Self::Rover | Self::CameraRover => {
+                let [scan, state, image @ ..] = &mut out[..] else { return };
+                scans(input, max_range as f32, &mut scan.data);
                 state.data.extend(rover_state(input));
+                if let [image] = image {
+                    depths(input.now.depth.as_ref(), &mut image.data);
+                }
             }
             Self::Balancer => {
                 let robot = &input.now.robot;
@@ -199,9 +203,29 @@ impl Contract {
             return Err(NotFinite::At(at));
         }
         Ok(match self {
-            Self::Rover => GRID.decide(output, cruise),
+            Self::Rover | Self::CameraRover => GRID.decide(output, cruise),
             Self::Balancer => Command::Acceleration { base: f64::from(output[0]) },
         })
+    }
+}
+
+const SCAN: TensorSpec = TensorSpec { name: "scan", shape: &[1, 3, BEAMS] };
+const STATE: TensorSpec = TensorSpec { name: "state", shape: &[1, 6] };
+const DEPTH: TensorSpec = TensorSpec { name: "depth", shape: &[1, 1, IMAGE[0], IMAGE[1]] };
+
+/// The newest scan, and the earlier ones as they would look from where it was made.
+fn scans(input: &Input, max: f32, out: &mut Vec<f32>) {
+    out.reserve(3 * BEAMS);
+    ranges(&input.now.scan, max, out);
+    let mut moved = Vec::new();
+    for frame in input.earlier {
+        let ahead = relative(&frame.robot.pose, &input.now.robot.pose);
+        if ahead == Pose::default() {
+            ranges(&frame.scan, max, out);
+        } else {
+            reproject(&frame.scan, max, ahead, &mut moved);
+            ranges(&moved, max, out);
+        }
     }
 }
 
@@ -226,6 +250,27 @@ fn ranges(scan: &[f32], max_range: f32, out: &mut Vec<f32>) {
             let (from, to) = (i * n / BEAMS, ((i + 1) * n).div_ceil(BEAMS));
             scan[from..to].iter().map(|&range| scaled(range)).fold(1.0, f32::min)
         })),
+    }
+}
+
+/// Depths in units of [`RANGE`], resampled to [`IMAGE`] as [`ranges`] are; without a camera nothing is met.
+fn depths(image: Option<&DepthImage>, out: &mut Vec<f32>) {
+    let [rows, columns] = IMAGE;
+    let Some(DepthImage { width, height, depth, max_range }) = image else {
+        out.resize(rows * columns, 1.0);
+        return;
+    };
+    let scaled = |depth: f32| if depth >= *max_range { 1.0 } else { (depth / RANGE).clamp(0.0, 1.0) };
+    if [*height, *width] == IMAGE {
+        out.extend(depth.iter().map(|&depth| scaled(depth)));
+        return;
+    }
+    let part = |i: usize, of: usize, n: usize| (i * n / of)..((i + 1) * n).div_ceil(of);
+    for row in 0..rows {
+        out.extend((0..columns).map(|column| {
+            let within = part(row, rows, *height).flat_map(|y| &depth[y * width..][part(column, columns, *width)]);
+            within.map(|&depth| scaled(depth)).fold(1.0, f32::min)
+        }));
     }
 }
 

@@ -79,9 +79,55 @@ fn what_is_no_number_is_refused() {
 
 #[test]
 fn contracts_are_told_by_their_inputs() {
-    assert!(Contract::accepts(["state", "scan"].into_iter()));
-    assert!(Contract::accepts(["body"].into_iter()));
-    assert!(!Contract::accepts(["images"].into_iter()));
-    assert!(!Contract::accepts(["scan"].into_iter()));
-    assert!(!Contract::accepts(["scan", "state", "depth"].into_iter()));
+    let named = |names: &[&str]| Contract::named(names.iter().copied());
+    assert_eq!(named(&["state", "scan"]), Some(Contract::Rover));
+    assert_eq!(named(&["scan", "depth", "state"]), Some(Contract::CameraRover));
+    assert_eq!(named(&["body"]), Some(Contract::Balancer));
+    for wrong in [&["images"][..], &["scan"], &["scan", "scan"], &["scan", "state", "image"], &[]] {
+        assert_eq!(named(wrong), None, "{wrong:?}");
+    }
+}
+
+/// A 64 x 48 image whose pixel i lies i millimetres ahead.
+fn image(width: usize, height: usize) -> DepthImage {
+    let depth = (0..width * height).map(|i| i as f32 * 1e-3).collect();
+    DepthImage { width, height, depth, max_range: 3.0 }
+}
+
+fn depth_of(image: Option<DepthImage>) -> Vec<f32> {
+    let mut seen = at(0, 0.0, 3.0);
+    seen.depth = image;
+    let mut out = Vec::new();
+    Contract::CameraRover.encode(&Input::new(&seen, std::iter::empty(), 2.0), 10.0, &mut out);
+    assert_eq!(out.iter().map(|tensor| tensor.spec.name).collect::<Vec<_>>(), ["scan", "state", "depth"]);
+    assert_eq!(out[2].spec.shape, [1, 1, 48, 64]);
+    // The other two are what a robot without a camera is fed.
+    let mut without = Vec::new();
+    Contract::Rover.encode(&Input::new(&seen, std::iter::empty(), 2.0), 10.0, &mut without);
+    assert_eq!(out[..2], without);
+    out.swap_remove(2).data
+}
+
+#[test]
+fn a_depth_image_is_encoded_from_the_top_left_in_tens_of_metres() {
+    let data = depth_of(Some(image(64, 48)));
+    assert_eq!(data.len(), 48 * 64);
+    assert!((data[63] - 0.0063).abs() < 1e-6 && (data[64] - 0.0064).abs() < 1e-6);
+    // What lies at the camera's range or beyond is nothing.
+    assert_eq!((data[3000], data[3071]), (1.0, 1.0));
+    assert!((data[2999] - 0.2999).abs() < 1e-6);
+}
+
+#[test]
+fn depth_images_are_resampled_to_the_nearest_depth() {
+    let data = depth_of(Some(image(128, 96)));
+    assert!((data[0] - 0.0).abs() < 1e-6 && (data[1] - 0.0002).abs() < 1e-6);
+    assert!((data[64] - 0.0256).abs() < 1e-6, "two rows of 128 further on: {}", data[64]);
+    assert_eq!(depth_of(Some(image(32, 24)))[64..66], [0.0, 0.0], "a coarse pixel covers four");
+    assert_eq!(depth_of(Some(image(7, 5))).len(), 48 * 64);
+}
+
+#[test]
+fn without_a_camera_nothing_is_met() {
+    assert!(depth_of(None).iter().all(|&depth| depth == 1.0));
 }

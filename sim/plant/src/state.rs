@@ -56,6 +56,8 @@ pub struct DepthImage {
     pub height: usize,
     /// `width * height` depths along the optical axis.
     pub depth: Arc<[f32]>,
+    /// What a pixel that meets nothing holds.
+    pub max_range: f32,
 }
 
 /// What the robot senses at one instant, with the truth that only a privileged pilot may read.

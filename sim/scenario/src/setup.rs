@@ -5,7 +5,7 @@ use std::sync::Arc;
 use plant::{Command, World};
 use timing::{Clock, Control, LineConfig, Rate, Span};
 
-use crate::format::{PilotKind, RobotKind, Scenario};
+use crate::format::{Camera, PilotKind, RobotKind, Scenario};
 use crate::number::Dice;
 use crate::{Compensation, Expect, Latency, ScenarioError, world};
 
@@ -64,6 +64,18 @@ pub enum PilotSpec {
     },
     /// Cruises and sees nothing.
     Straight,
+}
+
+impl Setup {
+    /// Puts the depth camera of a `[camera]` section that says nothing else on a robot that has none, for a network that
+    /// needs one. Returns whether it had none.
+    pub fn give_camera(&mut self) -> bool {
+        let missing = self.world.camera.is_none();
+        if missing {
+            Arc::make_mut(&mut self.world).camera = Some(world::camera(&Camera::default()));
+        }
+        missing
+    }
 }
 
 impl Scenario {

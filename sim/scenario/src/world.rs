@@ -3,7 +3,7 @@
 use plant::{Outline, Pose, World};
 use timing::Span;
 
-use crate::format::{Actor, Mirror, RobotKind, Scenario, Trigger};
+use crate::format::{Actor, Camera, Mirror, RobotKind, Scenario, Trigger};
 use crate::number::Dice;
 use crate::shape::{Shape, turn};
 use crate::{Number, ScenarioError, scatter};
@@ -30,14 +30,7 @@ pub(crate) fn build(scenario: &Scenario, dice: Dice) -> Result<World, ScenarioEr
             height: lidar.height,
             noise: lidar.noise,
         },
-        camera: scenario.camera.as_ref().map(|camera| plant::DepthCamera {
-            width: camera.width,
-            height: camera.height,
-            fov: camera.fov_deg.to_radians(),
-            mount: camera.mount,
-            max_range: camera.max_range,
-            noise: camera.noise,
-        }),
+        camera: scenario.camera.as_ref().map(camera),
         seed: dice.0,
     };
     let mut builder = Builder { scenario, dice, world, obstacle_paths: Vec::new(), actor_paths: Vec::new() };
@@ -55,6 +48,17 @@ pub(crate) fn build(scenario: &Scenario, dice: Dice) -> Result<World, ScenarioEr
     builder.mirror();
     builder.check()?;
     Ok(builder.world)
+}
+
+pub(crate) fn camera(camera: &Camera) -> plant::DepthCamera {
+    plant::DepthCamera {
+        width: camera.width,
+        height: camera.height,
+        fov: camera.fov_deg.to_radians(),
+        mount: camera.mount,
+        max_range: camera.max_range,
+        noise: camera.noise,
+    }
 }
 
 /// How a group or the whole course is moved: shifted, then perhaps mirrored about y = 0.

@@ -64,6 +64,6 @@ impl Plant {
             let sigma = |depth: f32| camera.noise * f64::from(depth) * f64::from(depth);
             Noise::of_image(self.world.seed, frame).add(&mut depth, max, |depth| depth < max, sigma);
         }
-        Some(DepthImage { width: camera.width, height: camera.height, depth: depth.into() })
+        Some(DepthImage { width: camera.width, height: camera.height, depth: depth.into(), max_range: max })
     }
 }

@@ -172,3 +172,20 @@ save(
 
 w = dict(mlp)
 print("MLP_OF_ZERO:", np.maximum(w["b1"], 0) @ w["w2"])
+
+# A pilot by the camera alone: full speed while what it sees is more than 3 m away in the mean, else it stops. And one that
+# was meant as one, but calls the image by another name.
+for name, image in [("camera.onnx", "depth"), ("almost.onnx", "image")]:
+    go, stop = np.zeros((1, 65), np.float32), np.zeros(65, np.float32)
+    go[0, 4 * 13 + 6], stop[6] = 200.0, 60.0
+    save(
+        name,
+        [
+            h.make_node("ReduceMean", [image], ["far"], axes=[1, 2, 3], keepdims=0),
+            h.make_node("Unsqueeze", ["far", "last"], ["column"]),
+            h.make_node("Gemm", ["column", "go", "stop"], ["logits"]),
+        ],
+        [value("scan", T.FLOAT, ["n", 3, 360]), value("state", T.FLOAT, ["n", 6]), value(image, T.FLOAT, ["n", 1, 48, 64])],
+        [value("logits", T.FLOAT, ["n", 65])],
+        [("last", np.array([1])), ("go", go), ("stop", stop)],
+    )

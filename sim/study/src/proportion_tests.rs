@@ -7,7 +7,8 @@ fn near(found: f64, wanted: f64, tolerance: f64) {
 #[test]
 fn wilson_as_published() {
     // Newcombe, Statistics in Medicine 17:857-872 (1998), table I, method 3.
-    for (r, n, lo, hi) in [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
+    for (r, n, lo, hi) in
+        [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
     {
         let found = wilson(r, n);
         near(found.lo, lo, 5e-5);
@@ -56,7 +57,9 @@ fn newcombe_as_published() {
 
 #[test]
 fn newcombe_turns_with_its_arms_and_stays_within_one() {
-    for (both, only_a, only_b, neither) in [(3, 9, 1, 4), (0, 10, 0, 0), (10, 0, 0, 0), (0, 0, 0, 10), (5, 0, 0, 5), (0, 5, 5, 0)] {
+    for (both, only_a, only_b, neither) in
+        [(3, 9, 1, 4), (0, 10, 0, 0), (10, 0, 0, 0), (0, 0, 0, 10), (5, 0, 0, 5), (0, 5, 5, 0)]
+    {
         let there = Pairs { both, only_a, only_b, neither }.difference();
         let back = Pairs { both, only_a: only_b, only_b: only_a, neither }.difference();
         near(there.rate, -back.rate, 1e-12);

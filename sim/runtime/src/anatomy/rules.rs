@@ -1,7 +1,7 @@
 //! What each operator makes of shapes, and how often it multiplies and accumulates.
 
-use super::node::Node;
 use super::free::{FREE, free};
+use super::node::Node;
 use super::shapes::{Known, Window, broadcast, product};
 
 /// The outputs that are known, from the first on, and the work.
@@ -135,4 +135,3 @@ fn recur(node: &Node, inputs: &Inputs) -> Option<Made> {
     let all = Known::shaped(vec![*steps, *directions, *batch, *hidden]);
     Some(Made { outputs: vec![all, state.clone(), state], macs })
 }
-

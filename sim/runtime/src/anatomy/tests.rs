@@ -7,7 +7,8 @@ fn of(bytes: &[u8]) -> Anatomy {
 /// The number that stands after `words` in a model's card.
 fn carded(card: &str, words: &str) -> u64 {
     let rest = card.split_once(words).expect("the card says it").1;
-    let digits: String = rest.chars().take_while(|c| c.is_ascii_digit() || *c == ',').filter(char::is_ascii_digit).collect();
+    let digits: String =
+        rest.chars().take_while(|c| c.is_ascii_digit() || *c == ',').filter(char::is_ascii_digit).collect();
     digits.parse().expect("a number")
 }
 

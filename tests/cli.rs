@@ -77,6 +77,20 @@ fn mistakes_are_exit_2_with_a_remedy() {
 }
 
 #[test]
+fn a_measured_run_beside_other_programs_is_not_trusted() {
+    // Its shell is gone at once, so it is no child of ours.
+    let burn = "timeout 60 sh -c 'while :; do :; done' > /dev/null 2>&1 & echo $!";
+    let burn = std::process::Command::new("sh").args(["-c", burn]).output().expect("a shell");
+    let other = String::from_utf8_lossy(&burn.stdout).trim().to_owned();
+    let output = deadtime(&["run", "lesson", "--latency", "measured", "--model", "pilot", "--offline", "--json"]);
+    std::process::Command::new("kill").arg(other).status().expect("kill");
+    let report = json(&output);
+    assert_eq!(output.status.code(), Some(3), "{report}");
+    assert_eq!(report["trusted"], false);
+    assert!(report["complaints"].to_string().contains("other programs used"), "{report}");
+}
+
+#[test]
 fn nothing_selected_is_exit_4() {
     let (_keep, dir) = folder();
     assert_eq!(deadtime(&["test", text(&dir)]).status.code(), Some(4));

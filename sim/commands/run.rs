@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use episode::{Entry, Pumped, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use miette::{IntoDiagnostic, Result};
+use runtime::Witness;
 use scenario::{Facts, Latency, PilotSpec};
 use timing::{SimTime, Span};
 
@@ -139,13 +140,14 @@ fn header(args: &Args, scenario: &scenario::Scenario, seed: u64, launched: &Laun
 }
 
 /// Runs an episode to its end. A measured run keeps to the wall clock when `paced`, since an idling device answers
-/// differently. `sink` gets every log entry.
+/// differently, and is trusted only if it was alone on its cores. `sink` gets every log entry; what it does counts as ours.
 pub fn go(launched: &mut Launched, paced: bool, sink: &mut dyn FnMut(&Entry, SimTime)) -> Summary {
     let Launched { episode, driver, labels } = launched;
     let measured = labels.latency == Latency::Measured;
     let paced = paced && measured;
-    let start = Instant::now();
     episode.keep_log();
+    let witness = Witness::begin();
+    let start = Instant::now();
     loop {
         let until = if paced { SimTime(start.elapsed().as_nanos() as i64) } else { SimTime(i64::MAX) };
         // A slice at a time, so that a log is written while the run goes on: what a kill can lose.
@@ -161,11 +163,14 @@ pub fn go(launched: &mut Launched, paced: bool, sink: &mut dyn FnMut(&Entry, Sim
         }
     }
     let wall = start.elapsed().as_secs_f64();
+    // Asked at once, before summing up adds to the work.
+    let alone = driver.engine().filter(|_| paced).map(|engine| witness.complaints(engine));
     let mut summary = labels.complete(Summary::of(episode));
     summary.wall_seconds = wall;
     summary.realtime_factor = summary.sim_seconds / wall.max(1e-9);
     (summary.overhead_us, summary.hand_over_us) = driver.harness();
     summary.complaints = complaints(driver, episode.stats().invalid, measured, paced);
+    summary.complaints.extend(alone.into_iter().flatten());
     summary.trusted = summary.complaints.is_empty();
     summary
 }

@@ -1,7 +1,9 @@
 //! Whether this machine did anything else while an engine was measured.
 
-use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use crate::EngineInfo;
 
 /// Cores that others may have used on average: shells and daemons stay below.
 const OTHERS: f64 = 0.15;
@@ -10,60 +12,74 @@ const STEAL: f64 = 0.01;
 /// Kernel clock ticks a second, in the unit of /proc/stat; 100 on every Linux since 2.6.
 const TICKS: f64 = 100.0;
 
-/// Readings of the machine; each is `None` where the system does not tell.
+/// The machine as it was before a measurement: says afterwards what else used it meanwhile.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Machine {
-    /// Ticks of all cores: not idle, and stolen.
+pub struct Witness {
+    before: Readings,
+    since: Instant,
+}
+
+/// Readings of the machine; each is `None` where the system does not tell.
+#[derive(Clone, Copy, Debug, Default)]
+struct Readings {
+    /// Clock ticks of all cores: not idle, and stolen.
     all: Option<(f64, f64)>,
-    /// Ticks of this process, its ended children included.
+    /// Clock ticks of this process: all its threads, and its children, ended or not.
     own: Option<f64>,
     /// Times any core was slowed for its heat.
     throttled: u64,
+    /// Load average over a minute, for systems that tell nothing else.
+    load: Option<f64>,
 }
 
-/// The machine before a measurement.
-pub(crate) struct Before(Machine);
-
-impl Machine {
-    pub(crate) fn before() -> Before {
-        Before(Self::now())
+impl Witness {
+    /// The machine now, before a measurement. Everything this process and its children do from now on is its own work.
+    pub fn begin() -> Self {
+        Self { before: Readings::now(), since: Instant::now() }
     }
 
-    fn now() -> Self {
-        Self { all: all_ticks(), own: own_ticks(), throttled: throttle_count() }
-    }
-}
-
-impl Before {
-    /// What disturbed the measurement that took `wall`, of an engine with so many threads.
-    pub(crate) fn complaints(&self, wall: Duration, threads: usize) -> Vec<String> {
-        let now = Machine::now();
-        let mut complaints = Vec::new();
-        let ticks = (wall.as_secs_f64() * TICKS).max(1.0);
-        if let (Some(all), Some(all_before), Some(own), Some(own_before)) = (now.all, self.0.all, now.own, self.0.own) {
-            let others = ((all.0 - all_before.0) - (own - own_before)) / ticks;
-            // A tick is 10 ms, so that a short run can err by one on each side.
-            if others > OTHERS + 2.0 / ticks {
-                complaints
-                    .push(format!("other programs used {others:.1} cores meanwhile; stop them and measure again"));
-            }
-            let cores = std::thread::available_parallelism().map_or(1, usize::from);
-            let stolen = (all.1 - all_before.1) / (ticks * cores as f64);
-            if stolen > STEAL {
-                let percent = stolen * 100.0;
-                complaints.push(format!("the hypervisor took {percent:.1} % of the processor's time away"));
-            }
-            if threads > cores {
-                complaints.push(format!("the engine has {threads} threads, this machine {cores} cores"));
-            }
-        } else if let Some(load) = load_average() {
-            complaints.extend(load_complaint(load));
-        }
-        if now.throttled > self.0.throttled {
-            complaints.push("the processor was slowed down because of its heat".to_owned());
+    /// Why a measurement of `engine` that began with this witness and ends now is not one of the engine alone and warm; in
+    /// sentences. Empty if nothing disturbed it, as far as the system tells.
+    pub fn complaints(&self, engine: &EngineInfo) -> Vec<String> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let mut complaints = complaints(&self.before, &Readings::now(), self.since.elapsed(), engine.threads, cores);
+        if !engine.warm {
+            complaints.push("the engine was never warmed up: give the shapes of its dynamic inputs".to_owned());
         }
         complaints
     }
+}
+
+impl Readings {
+    fn now() -> Self {
+        Self { all: all_ticks(), own: own_ticks(), throttled: throttle_count(), load: load_average() }
+    }
+}
+
+fn complaints(before: &Readings, now: &Readings, wall: Duration, threads: usize, cores: usize) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let ticks = (wall.as_secs_f64() * TICKS).max(1.0);
+    if let (Some(all), Some(all_before), Some(own), Some(own_before)) = (now.all, before.all, now.own, before.own) {
+        let others = ((all.0 - all_before.0) - (own - own_before)) / ticks;
+        // A tick is 10 ms, so that a short run can err by one on each side.
+        if others > OTHERS + 2.0 / ticks {
+            complaints.push(format!("other programs used {others:.1} cores meanwhile; stop them and measure again"));
+        }
+        let stolen = (all.1 - all_before.1) / (ticks * cores as f64);
+        if stolen > STEAL {
+            let percent = stolen * 100.0;
+            complaints.push(format!("the hypervisor took {percent:.1} % of the processor's time away"));
+        }
+        if threads > cores {
+            complaints.push(format!("the engine has {threads} threads, this machine {cores} cores"));
+        }
+    } else if let Some(load) = now.load {
+        complaints.extend(load_complaint(load));
+    }
+    if now.throttled > before.throttled {
+        complaints.push("the processor was slowed down because of its heat".to_owned());
+    }
+    complaints
 }
 
 fn load_complaint(load: f64) -> Option<String> {
@@ -113,7 +129,46 @@ fn throttle_count() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Instant;
+
+    fn readings(all: f64, stolen: f64, own: f64) -> Readings {
+        Readings { all: Some((all, stolen)), own: Some(own), ..Readings::default() }
+    }
+
+    /// Complaints over ten seconds (1,000 clock ticks) on two cores, of an engine with one thread.
+    fn over_ten_seconds(now: &Readings) -> Vec<String> {
+        complaints(&readings(500.0, 0.0, 70.0), now, Duration::from_secs(10), 1, 2)
+    }
+
+    #[test]
+    fn what_others_use_is_told_and_what_we_use_is_not() {
+        assert_eq!(over_ten_seconds(&readings(500.0 + 1000.0, 0.0, 70.0 + 1000.0)), [""; 0], "one core, all ours");
+        assert_eq!(over_ten_seconds(&readings(500.0 + 150.0, 0.0, 70.0)), [""; 0], "shells and daemons");
+        let told = over_ten_seconds(&readings(500.0 + 2000.0, 0.0, 70.0 + 1000.0));
+        assert_eq!(told, ["other programs used 1.0 cores meanwhile; stop them and measure again"]);
+        let told = over_ten_seconds(&readings(500.0, 60.0, 70.0));
+        assert_eq!(told, ["the hypervisor took 3.0 % of the processor's time away"]);
+    }
+
+    #[test]
+    fn a_short_run_may_err_by_a_clock_tick_on_each_side() {
+        let of = |others: f64| {
+            let now = readings(others, 0.0, 0.0);
+            complaints(&readings(0.0, 0.0, 0.0), &now, Duration::from_millis(50), 1, 2).len()
+        };
+        // Five ticks of wall time: two of another program may be one, two more may not be none.
+        assert_eq!((of(2.0), of(4.0)), (0, 1));
+    }
+
+    #[test]
+    fn heat_threads_and_a_system_that_tells_little_are_told() {
+        let hot = Readings { throttled: 1, ..readings(500.0, 0.0, 70.0) };
+        assert_eq!(over_ten_seconds(&hot), ["the processor was slowed down because of its heat"]);
+        let before = readings(0.0, 0.0, 0.0);
+        assert!(complaints(&before, &before, Duration::from_secs(1), 3, 2)[0].contains("3 threads"));
+        let silent = |load| Readings { load: Some(load), ..Readings::default() };
+        assert_eq!(over_ten_seconds(&silent(0.9)), [""; 0]);
+        assert!(over_ten_seconds(&silent(2.5))[0].contains("the load average is 2.50"));
+    }
 
     #[test]
     fn our_own_work_is_counted_as_ours() {

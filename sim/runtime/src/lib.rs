@@ -47,6 +47,7 @@ mod wire;
 mod worker;
 
 pub use anatomy::{Anatomy, anatomy};
+pub use contamination::Witness;
 pub use engine::{Engine, EngineInfo, Watch};
 pub use error::RuntimeError;
 pub use ladder::{load, survey};

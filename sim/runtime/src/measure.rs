@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 
 use timing::{Rate, ServiceTime, SimTime, Span};
 
-use crate::contamination::{Before, Machine};
 use crate::onnxruntime::span;
-use crate::{Engine, RuntimeError, Tensor, synthetic_inputs};
+use crate::{Engine, EngineInfo, RuntimeError, Tensor, Witness, synthetic_inputs};
 
 /// How far the wall time between two starts may be from the period, as a share of it.
 const CADENCE: f64 = 0.1;
@@ -18,6 +17,10 @@ const SLIPS: f64 = 0.02;
 const DRIFT: f64 = 0.25;
 /// Drift is judged from this many samples.
 const ENOUGH: usize = 40;
+
+/// In the complaint about a run that takes longer than a period. Such a model keeps the device busy without a pause, in a
+/// loop as in the measurement.
+pub const OVERRUN: &str = "not every start of the cadence was kept";
 
 /// How to measure.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,7 +75,7 @@ pub fn measure_on(
         return Err(RuntimeError::Input { found, expected: "0.001 to 1,000,000 Hz".to_owned() });
     };
     let mut outputs = Vec::new();
-    let machine = Machine::before();
+    let witness = Witness::begin();
     let base = Instant::now();
     let mut run = Run { samples: Vec::with_capacity(options.count), slips: 0, busy: Duration::ZERO };
     let (mut k, mut last) = (0, (base, base));
@@ -88,7 +91,7 @@ pub fn measure_on(
         }
         last = (start, end);
     }
-    Ok(run.judge(rate, machine, base.elapsed(), engine.info().threads, engine.info().warm))
+    Ok(run.judge(rate, witness, engine.info()))
 }
 
 /// Sleeps until event `k`, or the first after now, and moves on to the next.
@@ -112,8 +115,8 @@ struct Run {
 }
 
 impl Run {
-    fn judge(self, rate: Rate, machine: Before, wall: Duration, threads: usize, warm: bool) -> Measurement {
-        let mut complaints = machine.complaints(wall, threads);
+    fn judge(self, rate: Rate, witness: Witness, info: &EngineInfo) -> Measurement {
+        let mut complaints = witness.complaints(info);
         let count = self.samples.len();
         if self.slips as f64 > SLIPS * count as f64 {
             complaints.push(format!(
@@ -126,15 +129,12 @@ impl Run {
         let mean = self.busy.as_secs_f64() / count.max(1) as f64;
         if mean > period {
             complaints.push(format!(
-                "a run takes {:.2} ms on average and a period is {:.2} ms: not every start of the cadence was kept",
+                "a run takes {:.2} ms on average and a period is {:.2} ms: {OVERRUN}",
                 mean * 1e3,
                 period * 1e3
             ));
         }
         complaints.extend(drift(&self.samples));
-        if !warm {
-            complaints.push("the engine was never warmed up: give the shapes of its dynamic inputs".to_owned());
-        }
         Measurement { trusted: complaints.is_empty(), samples: self.samples, complaints }
     }
 }

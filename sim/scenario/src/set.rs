@@ -137,8 +137,9 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             load_set(&path)
         };
-        let set = read("note = \"n\"\nscenarios = [\"lesson\", \"crowd\"]\nseeds = \"10..12\"\n").unwrap();
-        assert_eq!((set.scenarios.len(), set.seeds.all(), set.text().len()), (2, &[10, 11][..], 55));
+        let text = "note = \"n\"\nscenarios = [\"lesson\", \"crowd\"]\nseeds = \"10..12\"\n";
+        let set = read(text).unwrap();
+        assert_eq!((set.scenarios.len(), set.seeds.all(), set.text()), (2, &[10, 11][..], text));
         for (text, message) in [
             ("note = \"n\"\nscenarios = []\nseeds = \"3\"", "`scenarios` is empty"),
             ("note = \"n\"\nscenarios = [\"a\"]\nseeds = \"0\"", "which are none"),

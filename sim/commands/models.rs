@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
 use plant::Robot;
-use runtime::{Anatomy, Engine, ModelInfo, Options, Requested, Rung};
+use runtime::{Anatomy, Engine, ModelInfo, Options, Requested, Rung, Witness};
 use serde::Serialize;
 use study::{Machine, Spot};
 
-use super::print_json;
+use super::{UNTRUSTED, print_json};
 use crate::assets;
 use crate::launch::{RuntimeOptions, engine, engine_name, report};
 
@@ -41,6 +41,8 @@ struct Report {
 struct Roofline {
     machine: Machine,
     spots: Vec<Spot>,
+    trusted: bool,
+    complaints: Vec<String>,
 }
 
 /// One file.
@@ -90,11 +92,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         print_json(&report);
     } else {
         report.models.iter().for_each(print_text);
-        if let (Some(Roofline { machine, spots }), Some(out)) = (&report.roofline, &args.roofline) {
-            print_roofline(machine, spots, out);
+        if let (Some(roofline), Some(out)) = (&report.roofline, &args.roofline) {
+            print_roofline(roofline, out);
         }
     }
-    Ok(ExitCode::SUCCESS)
+    let trusted = report.roofline.is_none_or(|roofline| roofline.trusted);
+    Ok(if trusted { ExitCode::SUCCESS } else { ExitCode::from(UNTRUSTED) })
 }
 
 fn onnx_files(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -210,7 +213,7 @@ fn print_text(model: &Model) {
     }
     for Tried { runtime, runs, found } in &model.runtimes {
         let mark = if *runs { "yes" } else { "no " };
-        println!("  {runtime:11}{mark}  {found}");
+        println!("  {runtime:11}  {mark}  {found}");
     }
 }
 
@@ -229,6 +232,7 @@ fn grouped(n: u64) -> String {
 fn roofline(out: &Path, models: &[Model], args: &Args) -> Result<Roofline> {
     eprintln!("measuring this machine's limits, and each model alone");
     let options = args.runtime.options();
+    let witness = Witness::begin();
     let limits = runtime::limits(&options).into_diagnostic()?;
     let machine = Machine {
         device: super::doctor::processor(),
@@ -247,9 +251,10 @@ fn roofline(out: &Path, models: &[Model], args: &Args) -> Result<Roofline> {
             Err(error) => eprintln!("{} is left out: {error}", model.name),
         }
     }
+    let complaints = witness.complaints(&limits.info);
     let svg = study::roofline_chart(&machine, &spots).map_err(report)?;
     std::fs::write(out, svg).map_err(|e| miette!("cannot write {}: {e}", out.display()))?;
-    Ok(Roofline { machine, spots })
+    Ok(Roofline { machine, spots, trusted: complaints.is_empty(), complaints })
 }
 
 /// Median time of an inference, back to back, in seconds.
@@ -266,7 +271,8 @@ fn typical(engine: &mut dyn Engine) -> Result<f64> {
     Ok(times[times.len() / 2].max(1e-9))
 }
 
-fn print_roofline(machine: &Machine, spots: &[Spot], out: &Path) {
+fn print_roofline(roofline: &Roofline, out: &Path) {
+    let Roofline { machine, spots, complaints, .. } = roofline;
     println!(
         "one core with {}: {:.1} GFLOP/s fp32, {:.1} GB/s",
         machine.runtime, machine.peak_gflops, machine.bandwidth_gbs
@@ -279,6 +285,12 @@ fn print_roofline(machine: &Machine, spots: &[Spot], out: &Path) {
             spot.gflops,
             100.0 * spot.gflops / machine.roof(spot.intensity)
         );
+    }
+    println!(
+        "  (weights that stay in the caches are read faster than from memory: a small model may stand above the slope)"
+    );
+    for complaint in complaints {
+        println!("  not certified: {complaint}");
     }
     println!("roofline: {}", out.display());
 }

@@ -46,8 +46,15 @@ fn each_room_knows_only_what_it_may() {
         for other in ours.iter().filter(|other| **other != room && !may.contains(other)) {
             assert!(!holds(&tree, other), "{room} knows {other}");
         }
-        let owners =
-            [("rapier3d", "plant"), ("ort", "runtime"), ("rten", "runtime"), ("bevy", "view"), ("egui", "view")];
+        let owners = [
+            ("rapier3d", "plant"),
+            ("ort", "runtime"),
+            ("rten", "runtime"),
+            ("bevy", "view"),
+            ("egui", "view"),
+            ("plotters", "study"),
+            ("statrs", "study"),
+        ];
         let direct = self::tree(&["-p", room, "--depth", "1"]);
         for (library, owner) in owners {
             assert!(room == owner || !holds(&direct, library), "{room} names {library}, which is {owner}'s alone");

@@ -220,7 +220,7 @@ fn print_text(model: &Model) {
 /// `1,013,683`.
 fn grouped(n: u64) -> String {
     let digits = n.to_string();
-    let starts = (0..digits.len()).filter(|i| *i > 0 && (digits.len() - i) % 3 == 0);
+    let starts = (0..digits.len()).filter(|i| *i > 0 && (digits.len() - i).is_multiple_of(3));
     let mut text = digits.clone();
     for (commas, start) in starts.enumerate() {
         text.insert(start + commas, ',');

@@ -77,8 +77,8 @@ pub fn compare(plan: &Plan, load: &Load, progress: &dyn Progress) -> Result<Comp
 
 /// SHA-256 of the seeds in decimal, one a line.
 pub(crate) fn seeds_sha256(seeds: &Seeds) -> String {
-    let lines: String = seeds.all().iter().map(|seed| format!("{seed}\n")).collect();
-    sha256(lines.as_bytes())
+    let lines: Vec<String> = seeds.all().iter().map(|seed| format!("{seed}\n")).collect();
+    sha256(lines.concat().as_bytes())
 }
 
 fn check(plan: &Plan) -> Result<(), StudyError> {

@@ -1,5 +1,6 @@
 //! Who takes part in a comparison, and how late each of them is.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use episode::fit;
@@ -211,13 +212,12 @@ fn times(source: &Source) -> Vec<f64> {
 fn asked(robot: &Robot) -> String {
     let mut text = "the contract asks, with N frames in a batch, all f32:".to_owned();
     for (i, contract) in Contract::of(robot).iter().enumerate() {
-        let or = if i == 0 { "" } else { "\n  or" };
-        text.push_str(or);
+        text.push_str(if i == 0 { "" } else { "\n  or" });
         for input in contract.inputs() {
-            let axes: String = input.shape[1..].iter().map(|n| format!(", {n}")).collect();
-            text.push_str(&format!("\n  in   {:14} [N{axes}]", input.name));
+            let axes: Vec<String> = input.shape[1..].iter().map(|n| format!(", {n}")).collect();
+            let _ = write!(text, "\n  in   {:14} [N{}]", input.name, axes.concat());
         }
-        text.push_str(&format!("\n  out  {:14} [N, {}]", contract.output(), contract.output_len()));
+        let _ = write!(text, "\n  out  {:14} [N, {}]", contract.output(), contract.output_len());
     }
     text
 }

@@ -60,7 +60,7 @@ pub(crate) fn judge(seat: &mut Seat, task: &HeldOut) -> Result<Judged, StudyErro
     let mut episode = Episode::new(Arc::new(setup), Source::Recorded { occupies: false })?;
     let mut judged = Judged::default();
     while let Status::Wants(request) = episode.advance(SimTime(i64::MAX)) {
-        if request.id % every == 0 {
+        if request.id.is_multiple_of(every) {
             let command = match &mut worker {
                 Some((contract, worker)) => answer(*contract, worker, &episode, request),
                 None => decided(name, &episode),

@@ -18,8 +18,8 @@ pub fn page(comparison: &Comparison) -> Result<String, StudyError> {
         body.push_str("<p class=\"warn\">Latency marked <em>modelled</em> is drawn from published numbers of a device that was not here.</p>\n");
     }
     if !comparison.findings.is_empty() {
-        let items: String = comparison.findings.iter().map(|f| format!("<li>{}</li>\n", escape(f))).collect();
-        let _ = write!(body, "<h2>What follows</h2>\n<ul>\n{items}</ul>\n");
+        let items: Vec<String> = comparison.findings.iter().map(|f| format!("<li>{}</li>\n", escape(f))).collect();
+        let _ = write!(body, "<h2>What follows</h2>\n<ul>\n{}</ul>\n", items.concat());
     }
     let _ = write!(body, "<h2>Pilots</h2>\n{}", table(&model_cells(comparison)));
     for (chart, says) in [
@@ -122,18 +122,18 @@ fn provenance(comparison: &Comparison) -> String {
         seeds.held_out.first().copied().unwrap_or_default(),
         crate::TOLERANCE_M
     ));
-    let items: String = items.iter().map(|item| format!("<li><code>{}</code></li>\n", escape(item))).collect();
-    format!("<h2>Where this comes from</h2>\n<ul>\n{items}</ul>\n")
+    let items: Vec<String> = items.iter().map(|item| format!("<li><code>{}</code></li>\n", escape(item))).collect();
+    format!("<h2>Where this comes from</h2>\n<ul>\n{}</ul>\n", items.concat())
 }
 
 /// The first row is the heading.
 fn table(cells: &[Vec<String>]) -> String {
     let row = |cells: &[String], tag: &str| {
-        let cells: String = cells.iter().map(|cell| format!("<{tag}>{}</{tag}>", escape(cell))).collect();
-        format!("<tr>{cells}</tr>\n")
+        let cells: Vec<String> = cells.iter().map(|cell| format!("<{tag}>{}</{tag}>", escape(cell))).collect();
+        format!("<tr>{}</tr>\n", cells.concat())
     };
     let Some((heading, rest)) = cells.split_first() else { return String::new() };
-    let rest: String = rest.iter().map(|cells| row(cells, "td")).collect();
+    let rest = rest.iter().map(|cells| row(cells, "td")).collect::<Vec<_>>().concat();
     format!(
         "<div class=\"wide\"><table>\n<thead>{}</thead>\n<tbody>\n{rest}</tbody></table></div>\n",
         row(heading, "th")

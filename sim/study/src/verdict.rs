@@ -10,14 +10,13 @@ const LEVEL: f64 = 0.05;
 pub(crate) fn tests(names: &[String], zero: &[Vec<Trial>], real: &[Vec<Trial>]) -> Vec<TestReport> {
     let mut tests = Vec::new();
     for (at, trials) in [(Case::Zero, zero), (Case::Real, real)] {
-        for a in 0..trials.len() {
-            for b in a + 1..trials.len() {
-                let pairs = Pairs::of(trials[a].iter().zip(&trials[b]).map(|(a, b)| (a.success, b.success)));
-                let (a, b) = (names[a].clone(), names[b].clone());
-                let (difference, p) = (pairs.difference(), pairs.mcnemar());
-                tests.push(TestReport { a, b, at, pairs, difference, p, p_holm: p, significant: false });
-            }
-        }
+        let pairs = (0..trials.len()).flat_map(|a| (a + 1..trials.len()).map(move |b| (a, b)));
+        tests.extend(pairs.map(|(a, b)| {
+            let pairs = Pairs::of(trials[a].iter().zip(&trials[b]).map(|(a, b)| (a.success, b.success)));
+            let (a, b) = (names[a].clone(), names[b].clone());
+            let (difference, p) = (pairs.difference(), pairs.mcnemar());
+            TestReport { a, b, at, pairs, difference, p, p_holm: p, significant: false }
+        }));
     }
     let corrected = holm(&tests.iter().map(|test| test.p).collect::<Vec<_>>());
     for (test, p_holm) in tests.iter_mut().zip(corrected) {

@@ -18,8 +18,8 @@ pub(super) fn apply(node: &Node, inputs: &[Option<&Known>]) -> Result<Made, Stri
     let unknown = || format!("a shape that operator `{}` needs is not known", node.full_name());
     let inputs = Inputs(inputs);
     let ours = DOMAINS.contains(&node.domain);
-    if let Some(worker) = ours.then(|| work(node, &inputs)).flatten() {
-        return worker.ok_or_else(unknown);
+    if ours && WORKERS.contains(&node.operator) {
+        return work(node, &inputs).ok_or_else(unknown);
     }
     if !ours || !FREE.contains(&node.operator) {
         return Err(format!("there is no rule for operator `{}`", node.full_name()));
@@ -40,10 +40,29 @@ impl<'a> Inputs<'a> {
     }
 }
 
-/// Operators that multiply and accumulate; the outer `None` is for all others.
-fn work(node: &Node, inputs: &Inputs) -> Option<Option<Made>> {
+/// Operators that multiply and accumulate.
+const WORKERS: &[&str] = &[
+    "Conv",
+    "ConvInteger",
+    "FusedConv",
+    "QLinearConv",
+    "ConvTranspose",
+    "Gemm",
+    "FusedGemm",
+    "QGemm",
+    "MatMul",
+    "MatMulInteger",
+    "QLinearMatMul",
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Einsum",
+];
+
+/// What one of [`WORKERS`] does; `None` where it cannot be followed, as an `Einsum` never is.
+fn work(node: &Node, inputs: &Inputs) -> Option<Made> {
     let (a, b) = (inputs.at(0), inputs.at(1));
-    Some(match node.operator {
+    match node.operator {
         "Conv" | "ConvInteger" | "FusedConv" => convolve(node, a, b),
         "QLinearConv" => convolve(node, a, inputs.at(3)),
         "ConvTranspose" => spread(node, a, b, inputs),
@@ -52,9 +71,8 @@ fn work(node: &Node, inputs: &Inputs) -> Option<Option<Made>> {
         "MatMul" | "MatMulInteger" => multiply(a, b),
         "QLinearMatMul" => multiply(a, inputs.at(3)),
         "GRU" | "LSTM" | "RNN" => recur(node, inputs),
-        "Einsum" => None,
-        _ => return None,
-    })
+        _ => None,
+    }
 }
 
 fn done(shape: Vec<u64>, macs: Option<u64>) -> Option<Made> {

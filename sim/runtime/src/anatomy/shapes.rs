@@ -138,7 +138,7 @@ impl Window<'_> {
                 _ => {
                     let room = dim.checked_add(self.padding(i)?)?.checked_sub(self.reach(i)?)?;
                     let steps = room.checked_div(stride)?;
-                    steps.checked_add(1 + u64::from(self.ceil && room % stride != 0))
+                    steps.checked_add(1 + u64::from(self.ceil && !room.is_multiple_of(stride)))
                 }
             }
         };

@@ -204,13 +204,12 @@ fn print_text(model: &Model) {
     }
     println!("  in         {}", model.inputs.join(", "));
     println!("  out        {}", model.outputs.join(", "));
-    match (&model.drives, &model.misfit) {
-        (Some(word), _) if word == "surrogate" => {
-            println!("  drives     not: it can be run and timed while the expert decides")
-        }
-        (Some(contract), _) => println!("  drives     by the contract {contract}"),
-        (None, misfit) => println!("  drives     not: {}", misfit.as_deref().unwrap_or_default()),
-    }
+    let drives = match (&model.drives, &model.misfit) {
+        (Some(word), _) if word == "surrogate" => "not: it can be run and timed while the expert decides".to_owned(),
+        (Some(contract), _) => format!("by the contract {contract}"),
+        (None, misfit) => format!("not: {}", misfit.as_deref().unwrap_or_default()),
+    };
+    println!("  drives     {drives}");
     for Tried { runtime, runs, found } in &model.runtimes {
         let mark = if *runs { "yes" } else { "no " };
         println!("  {runtime:11}  {mark}  {found}");

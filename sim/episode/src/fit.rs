@@ -71,7 +71,7 @@ fn declared(tensors: &[runtime::TensorSpec]) -> String {
 }
 
 fn expected(contracts: &[Contract]) -> String {
-    let shape = |shape: &[usize]| shape[1..].iter().map(|n| format!(", {n}")).collect::<String>();
+    let shape = |shape: &[usize]| shape[1..].iter().fold(String::new(), |text, n| text + &format!(", {n}"));
     let tensor = |input: &TensorSpec| format!("`{}` f32 [N{}]", input.name, shape(input.shape));
     let one = |contract: &Contract| {
         let inputs: Vec<String> = contract.inputs().iter().map(tensor).collect();

@@ -37,6 +37,13 @@ pub fn load_scenario(name: &Path) -> Result<Scenario> {
     Err(miette!(help = help, "there is no scenario `{}`", name.display()))
 }
 
+/// A test set by path, or by the name of one that ships.
+pub fn test_set(name: &str) -> PathBuf {
+    let shipped = root().join("scenarios/sets").join(name).with_extension("toml");
+    let given = PathBuf::from(name);
+    if !given.exists() && shipped.exists() { shipped } else { given }
+}
+
 /// A model by path, or by the name of one that ships.
 pub fn model(name: &str) -> PathBuf {
     let shipped = root().join("assets/models").join(name).with_extension("onnx");

@@ -3,8 +3,10 @@
 mod balance;
 mod braking;
 mod cli;
+mod compare;
 mod determinism;
 mod lesson;
+mod models;
 mod replay;
 mod scenarios;
 mod support;

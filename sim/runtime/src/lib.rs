@@ -19,6 +19,7 @@
 // Clocks are read in this crate and in the pacing loop, nowhere else: here they time the network itself.
 #![allow(clippy::disallowed_methods, reason = "the crate that measures inference reads the monotonic clock")]
 
+mod anatomy;
 mod bindings;
 mod cache;
 mod child;
@@ -29,9 +30,11 @@ mod embedded;
 mod engine;
 mod error;
 mod fetch;
+mod fusion;
 mod graph;
 mod ladder;
 mod library;
+mod limits;
 mod measure;
 mod model;
 mod onnxruntime;
@@ -42,18 +45,23 @@ mod serve;
 mod shared;
 mod synthetic;
 mod tensor;
+mod together;
 mod wire;
 mod worker;
 
+pub use anatomy::{Anatomy, anatomy};
 pub use contamination::Witness;
 pub use engine::{Engine, EngineInfo, Watch};
 pub use error::RuntimeError;
+pub use fusion::{Optimised, dissect_main, fusion};
 pub use ladder::{load, survey};
-pub use measure::{MeasureOptions, Measurement, measure, measure_on};
+pub use limits::{Limits, limits};
+pub use measure::{MeasureOptions, Measurement, OVERRUN, measure, measure_on};
 pub use model::inspect;
 pub use options::{Isolation, Optimisation, Options, Precision};
 pub use rung::{Requested, Rung};
 pub use serve::engine_main;
 pub use synthetic::synthetic_inputs;
 pub use tensor::{Data, Element, ModelInfo, Tensor, TensorSpec};
+pub use together::{Together, measure_together};
 pub use worker::{Failure, Finished, Job, Running, Worker};

@@ -18,6 +18,10 @@ const DRIFT: f64 = 0.25;
 /// Drift is judged from this many samples.
 const ENOUGH: usize = 40;
 
+/// In the complaint about a run that takes longer than a period. Such a model keeps the device busy without a pause, in a
+/// loop as in the measurement.
+pub const OVERRUN: &str = "not every start of the cadence was kept";
+
 /// How to measure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MeasureOptions {
@@ -125,7 +129,7 @@ impl Run {
         let mean = self.busy.as_secs_f64() / count.max(1) as f64;
         if mean > period {
             complaints.push(format!(
-                "a run takes {:.2} ms on average and a period is {:.2} ms: not every start of the cadence was kept",
+                "a run takes {:.2} ms on average and a period is {:.2} ms: {OVERRUN}",
                 mean * 1e3,
                 period * 1e3
             ));

@@ -70,7 +70,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-fn refused(path: &Path, refusal: Refusal) -> RuntimeError {
+pub(crate) fn refused(path: &Path, refusal: Refusal) -> RuntimeError {
     let path = path.to_owned();
     match refusal {
         Refusal::Garbled(reason) => RuntimeError::NotOnnx { path, reason },

@@ -25,6 +25,10 @@ impl<'a> Message<'a> {
         self.bytes.len()
     }
 
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// The text, or what stands instead of it.
     pub(crate) fn text(self) -> Result<&'a str, String> {
         str::from_utf8(self.bytes).map_err(|_| format!("a name at byte {} is not UTF-8", self.start))

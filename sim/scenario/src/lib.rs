@@ -1,4 +1,4 @@
-//! Everything in TOML that people write: scenarios and device profiles.
+//! Everything in TOML that people write: scenarios, device profiles and test sets.
 //!
 //! [`load`] reads a file into a [`Scenario`], plain data that says what the file says; [`Scenario::setup`] fixes what it
 //! leaves to the seed and gives a [`Setup`], all that an episode needs. A mistake is a [`ScenarioError`] that shows
@@ -27,6 +27,7 @@ mod number;
 mod profile;
 mod read;
 mod scatter;
+mod set;
 mod setup;
 mod shape;
 mod world;
@@ -38,4 +39,5 @@ pub use latency::{Compensation, Latency};
 pub use number::{Number, Point};
 pub use profile::{profile, profiles};
 pub use read::{find_scenarios, load, parse, schema};
+pub use set::{Seeds, TestSet, load_set};
 pub use setup::{PilotSpec, Setup};

@@ -35,8 +35,8 @@ pub fn schema() -> serde_json::Value {
     schemars::schema_for!(Scenario).into()
 }
 
-/// All scenario files under `paths`, sorted and each once: a folder stands for every `*.toml` below it, anything else
-/// for itself, even where it does not exist, so that [`load`] can say so.
+/// All scenario files under `paths`, sorted and each once: a folder stands for every `*.toml` below it but those in folders
+/// named `sets`, which hold test sets; anything else for itself, even where it does not exist, so that [`load`] can say so.
 pub fn find_scenarios<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for path in paths {
@@ -57,6 +57,7 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
         let path = entry.path();
         // A linked folder may lead back up.
         match entry.file_type() {
+            Ok(kind) if kind.is_dir() && entry.file_name() == "sets" => {}
             Ok(kind) if kind.is_dir() => collect(&path, found),
             Ok(_) if path.extension().is_some_and(|e| e == "toml") => found.push(path),
             _ => {}

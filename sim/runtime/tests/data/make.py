@@ -97,6 +97,88 @@ save("external.onnx", [h.make_node("Add", ["x", "w"], ["y"])], [value("x", T.FLO
 model = onnx.load("external.onnx")
 onnx.save(model, "external.onnx", save_as_external_data=True, location="external.onnx_data", size_threshold=0)
 
+# An image network of two layers, quantised: as pairs of QuantizeLinear and DequantizeLinear, and with fused operators.
+rng = np.random.default_rng(8)
+
+
+def int8(*shape):
+    return rng.integers(-127, 128, shape).astype(np.int8)
+
+
+scale, zero, point = np.float32(0.02), np.uint8(128), np.int8(0)
+layers = [
+    ("w", int8(4, 3, 3, 3)), ("b", rng.integers(-99, 99, 4).astype(np.int32)), ("v", int8(256, 5)), ("c", rng.integers(-99, 99, 5).astype(np.int32)),
+    ("s", np.array(scale)), ("z", np.array(zero)), ("p", np.array(point)), ("s2", np.array(scale * scale)), ("p2", np.array(np.int32(0))),
+]
+conv = dict(kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
+quantise = h.make_node("QuantizeLinear", ["image", "s", "z"], ["q"])
+save(
+    "qdq.onnx",
+    [
+        quantise,
+        h.make_node("DequantizeLinear", ["q", "s", "z"], ["x"]),
+        h.make_node("DequantizeLinear", ["w", "s", "p"], ["wf"]),
+        h.make_node("DequantizeLinear", ["b", "s2", "p2"], ["bf"]),
+        h.make_node("Conv", ["x", "wf", "bf"], ["h"], **conv),
+        h.make_node("Relu", ["h"], ["r"]),
+        h.make_node("QuantizeLinear", ["r", "s", "z"], ["rq"]),
+        h.make_node("DequantizeLinear", ["rq", "s", "z"], ["rf"]),
+        h.make_node("Flatten", ["rf"], ["f"]),
+        h.make_node("DequantizeLinear", ["v", "s", "p"], ["vf"]),
+        h.make_node("DequantizeLinear", ["c", "s2", "p2"], ["cf"]),
+        h.make_node("Gemm", ["f", "vf", "cf"], ["y"]),
+    ],
+    [value("image", T.FLOAT, ["n", 3, 16, 16])],
+    [value("y", T.FLOAT, ["n", 5])],
+    layers,
+)
+save(
+    "qlinear.onnx",
+    [
+        quantise,
+        h.make_node("QLinearConv", ["q", "s", "z", "w", "s", "p", "s", "z", "b"], ["h"], **conv),
+        h.make_node("Flatten", ["h"], ["f"]),
+        h.make_node("QLinearMatMul", ["f", "s", "z", "v", "s", "p", "s", "z"], ["m"]),
+        h.make_node("DequantizeLinear", ["m", "s", "z"], ["y"]),
+    ],
+    [value("image", T.FLOAT, ["n", 3, 16, 16])],
+    [value("y", T.FLOAT, ["n", 5])],
+    layers[:3] + layers[4:7],
+)
+
+# Shapes made of shapes: [n, 6, 16] to its first half [n * 6, 8], by a matrix to [6, 4], to six steps of a GRU of 5.
+ints = lambda *x: np.array(x, np.int64)
+save(
+    "shapes.onnx",
+    [
+        h.make_node("Slice", ["x", "from", "to", "last"], ["half"]),
+        h.make_node("Shape", ["half"], ["shape"]),
+        h.make_node("Gather", ["shape", "two"], ["wide"], axis=0),
+        h.make_node("Concat", ["open", "wide"], ["flat"], axis=0),
+        h.make_node("Reshape", ["half", "flat"], ["rows"]),
+        h.make_node("MatMul", ["rows", "w"], ["m"]),
+        h.make_node("Split", ["m", "halves"], ["left", "right"], axis=1),
+        h.make_node("Concat", ["right", "left"], ["turned"], axis=1),
+        h.make_node("Unsqueeze", ["turned", "one"], ["steps"]),
+        h.make_node("GRU", ["steps", "gw", "gr"], ["all", "y"], hidden_size=5),
+    ],
+    [value("x", T.FLOAT, ["n", 6, 16])],
+    [value("y", T.FLOAT, [1, 1, 5])],
+    [
+        ("from", ints(0)), ("to", ints(8)), ("last", ints(-1)), ("two", ints(2)), ("open", ints(-1)), ("halves", ints(2, 2)), ("one", ints(1)),
+        ("w", weights(rng, 8, 4)), ("gw", weights(rng, 1, 15, 4)), ("gr", weights(rng, 1, 15, 5)),
+    ],
+)
+
+# A pilot by its names and shapes, whose answer is no number.
+save(
+    "nan.onnx",
+    [h.make_node("Gemm", ["state", "w", "b"], ["logits"])],
+    [value("scan", T.FLOAT, ["n", 3, 360]), value("state", T.FLOAT, ["n", 6])],
+    [value("logits", T.FLOAT, ["n", 65])],
+    [("w", np.zeros((6, 65), np.float32)), ("b", np.full(65, np.nan, np.float32))],
+)
+
 w = dict(mlp)
 print("MLP_OF_ZERO:", np.maximum(w["b1"], 0) @ w["w2"])
 

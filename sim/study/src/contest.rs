@@ -1,0 +1,239 @@
+//! Who takes part in a comparison, and how late each of them is.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use episode::fit;
+use pilot::Contract;
+use plant::Robot;
+use runtime::{Anatomy, Engine, EngineInfo, MeasureOptions, anatomy, measure};
+use scenario::Latency;
+use timing::{Schedule, Source, Trace};
+
+use crate::latency::to_draw_from;
+use crate::pool::{Load, Progress};
+use crate::report::LatencyMs;
+use crate::{Course, StudyError, source, trace_of};
+
+/// A pilot that is to be compared, and where its latency comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entrant {
+    /// A model, or expert, straight, brake_on_sight.
+    pub name: String,
+    /// Its real latency.
+    pub latency: Latency,
+}
+
+/// One that is ready to drive.
+pub(crate) struct Contestant {
+    pub name: String,
+    /// What its network is fed; `None` without a network.
+    pub contract: Option<Contract>,
+    pub info: Option<EngineInfo>,
+    pub anatomy: Option<Anatomy>,
+    pub latency: Latency,
+    /// Its latency on each course.
+    pub sources: Vec<Source>,
+    pub latency_ms: LatencyMs,
+    pub modelled: bool,
+    /// Why its latency is not to be trusted.
+    pub complaints: Vec<String>,
+}
+
+/// How latencies are measured.
+pub(crate) struct Measuring<'a> {
+    /// Inferences at most, for each cadence.
+    pub samples: usize,
+    /// The machine, in words.
+    pub device: &'a str,
+}
+
+/// Time that a measurement may take at one cadence, seconds, unless it would have fewer than [`FEWEST`] samples.
+const AT_MOST_S: f64 = 30.0;
+/// What a certified measurement needs.
+const FEWEST: usize = 40;
+
+impl Contestant {
+    /// Loads the model, checks that it can drive on every course, and finds out how late it is, alone on the machine.
+    pub fn prepare(
+        entrant: &Entrant,
+        courses: &[Course],
+        load: &Load,
+        measuring: &Measuring,
+        progress: &dyn Progress,
+    ) -> Result<Self, StudyError> {
+        let name = entrant.name.clone();
+        let mut contestant = Self {
+            contract: None,
+            info: None,
+            anatomy: None,
+            latency: entrant.latency.clone(),
+            sources: Vec::new(),
+            latency_ms: LatencyMs::default(),
+            modelled: false,
+            complaints: Vec::new(),
+            name,
+        };
+        let mut engine = None;
+        if !matches!(entrant.name.as_str(), "expert" | "straight" | "brake_on_sight") {
+            let loaded = load(&entrant.name).map_err(|why| contestant.broken(why))?;
+            contestant.seat(loaded.info(), courses)?;
+            engine = Some(loaded);
+        }
+        match (&entrant.latency, engine) {
+            (Latency::Measured, Some(mut engine)) => {
+                contestant.measure(engine.as_mut(), courses, measuring, progress)?;
+            }
+            // Nothing that takes time is run.
+            (Latency::Measured, None) => contestant.sources = vec![Source::ZERO; courses.len()],
+            (latency, _) => contestant.set(source(latency)?, courses.len()),
+        }
+        Ok(contestant)
+    }
+
+    fn broken(&self, why: impl ToString) -> StudyError {
+        StudyError::Engine { model: self.name.clone(), why: why.to_string() }
+    }
+
+    /// What the network is fed on these courses; an error explains what the contract asks.
+    fn seat(&mut self, info: &EngineInfo, courses: &[Course]) -> Result<(), StudyError> {
+        for course in courses {
+            let robot = course.scenario.setup(course.scenario.seed)?.world.robot.clone();
+            let no_pilot = |why: String| StudyError::NoPilot {
+                model: self.name.clone(),
+                scenario: course.name.clone(),
+                why: format!("{why}\n{}", asked(&robot)),
+            };
+            self.contract = match fit(&info.model, &robot) {
+                Ok(Some(contract)) => Some(contract),
+                Ok(None) => {
+                    let inputs: Vec<String> = info.model.inputs.iter().map(ToString::to_string).collect();
+                    return Err(no_pilot(format!("its inputs are {}", inputs.join(", "))));
+                }
+                Err(misfit) => return Err(no_pilot(misfit.found)),
+            };
+        }
+        self.anatomy = Some(anatomy(&info.model.path).map_err(|e| self.broken(e))?);
+        self.info = Some(info.clone());
+        Ok(())
+    }
+
+    /// A source that is the same on every course.
+    fn set(&mut self, source: Source, courses: usize) {
+        self.modelled = source.modelled();
+        let source = match source {
+            Source::Replay(trace) => {
+                if !trace.trusted {
+                    self.complaints.extend(trace.complaints.iter().cloned());
+                    if trace.complaints.is_empty() {
+                        self.complaints.push("the trace is not certified".into());
+                    }
+                }
+                Source::Replay(Arc::new(to_draw_from(Arc::unwrap_or_clone(trace))))
+            }
+            other => other,
+        };
+        self.latency_ms = LatencyMs::of(times(&source));
+        self.sources = vec![source; courses];
+    }
+
+    /// Measures at the cadence and batch of each course; courses that share both share the trace.
+    fn measure(
+        &mut self,
+        engine: &mut dyn Engine,
+        courses: &[Course],
+        measuring: &Measuring,
+        progress: &dyn Progress,
+    ) -> Result<(), StudyError> {
+        let mut measured: Vec<((u64, usize), Arc<Trace>)> = Vec::new();
+        for course in courses {
+            let line = course.scenario.setup(course.scenario.seed)?.line;
+            let (hz, batch) = (line.capture.rate.hz(), batch_of(line.schedule));
+            let key = (hz.to_bits(), batch);
+            if !measured.iter().any(|(known, _)| *known == key) {
+                let trace = self.measure_at(engine, hz, batch, measuring, progress)?;
+                measured.push((key, Arc::new(trace)));
+            }
+            let trace = measured.iter().find(|(known, _)| *known == key).map(|(_, trace)| trace.clone());
+            self.sources.extend(trace.map(Source::Replay));
+        }
+        self.latency_ms = LatencyMs::of(self.sources.iter().flat_map(times).collect());
+        Ok(())
+    }
+
+    fn measure_at(
+        &mut self,
+        engine: &mut dyn Engine,
+        hz: f64,
+        batch: usize,
+        measuring: &Measuring,
+        progress: &dyn Progress,
+    ) -> Result<Trace, StudyError> {
+        let options = MeasureOptions { hz, count: 3, warm_up: 2, batch, ..MeasureOptions::default() };
+        let first = measure(engine, &options).map_err(|e| self.broken(e))?;
+        let mean = first.samples.iter().map(|(_, time)| time.total().secs()).sum::<f64>() / first.samples.len() as f64;
+        let each = mean.max(1.0 / hz);
+        let count = ((AT_MOST_S / each) as usize).min(measuring.samples).max(FEWEST);
+        let options = MeasureOptions { count, warm_up: 10, ..options };
+        progress.begin(&self.name, ((count + 10) as f64 * each).ceil() as usize, true);
+        let measurement = measure(engine, &options).map_err(|e| self.broken(e))?;
+        progress.end();
+        self.complaints
+            .extend(measurement.complaints.iter().filter(|c| !expected(c)).map(|c| format!("at {hz} Hz: {c}")));
+        let trace = trace_of(engine.info(), &measurement, measuring.device.to_owned());
+        Ok(to_draw_from(Trace { batch, ..trace }))
+    }
+}
+
+/// A model that is slower than the cadence keeps the device busy without a pause, in a run as in the measurement: that is
+/// no contamination.
+fn expected(complaint: &str) -> bool {
+    complaint.contains(runtime::OVERRUN)
+}
+
+/// Frames in an inference: a batch is padded to its full size.
+fn batch_of(schedule: Schedule) -> usize {
+    if let Schedule::Batch { n, .. } = schedule { n } else { 1 }
+}
+
+/// Service times that stand for a source, milliseconds: all of a trace, or draws of a distribution.
+fn times(source: &Source) -> Vec<f64> {
+    match source {
+        Source::Replay(trace) => trace.samples.iter().map(|sample| sample.service.total().ms()).collect(),
+        Source::Profile(profile) => {
+            (0..10_000).filter_map(|frame| profile.service(0, frame)).map(|time| time.total().ms()).collect()
+        }
+        Source::Service(span) | Source::Fixed(span) => vec![span.ms()],
+        Source::Measured | Source::Recorded { .. } => Vec::new(),
+    }
+}
+
+/// The contracts of a robot as a table.
+fn asked(robot: &Robot) -> String {
+    let mut text = "the contract asks, with N frames in a batch, all f32:".to_owned();
+    for (i, contract) in Contract::of(robot).iter().enumerate() {
+        text.push_str(if i == 0 { "" } else { "\n  or" });
+        for input in contract.inputs() {
+            let axes: Vec<String> = input.shape[1..].iter().map(|n| format!(", {n}")).collect();
+            let _ = write!(text, "\n  in   {:14} [N{}]", input.name, axes.concat());
+        }
+        let _ = write!(text, "\n  out  {:14} [N, {}]", contract.output(), contract.output_len());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_contract_is_shown_as_a_table() {
+        let text = asked(&Robot::Rover(plant::rover_default()));
+        assert!(
+            text.contains("\n  in   scan           [N, 3, 360]\n  in   state          [N, 6]\n  out  logits"),
+            "{text}"
+        );
+        let balancer = asked(&Robot::Balancer(plant::balancer_default()));
+        assert!(balancer.ends_with("in   body           [N, 4]\n  out  acceleration   [N, 1]"), "{balancer}");
+    }
+}

@@ -1,0 +1,56 @@
+//! Experiments over episodes: many runs of the same pilots on the same cases, and what can be said of them.
+//!
+//! [`compare`] drives every pilot over every scenario and seed, without latency and with its own, and tests the differences.
+//! Engines are handed in by a closure, so that nothing here knows how a model is found, trusted or isolated.
+//!
+//! What holds here:
+//! - Every pilot meets the same cases: a scenario, a seed, and with it the same world, noise and draws of latency.
+//! - A latency is measured alone on the machine, before any episode runs, and then replayed: episodes that run side by side
+//!   load the cores and may not be timed.
+//! - The result does not depend on how many jobs ran it.
+
+mod ages;
+mod chart;
+mod compare;
+mod contest;
+mod course;
+mod drive;
+mod error;
+mod held_out;
+mod latency;
+mod page;
+mod pool;
+mod proportion;
+mod report;
+mod roofline;
+mod table;
+mod verdict;
+
+pub use ages::Ages;
+pub use chart::{latency_chart, success_chart};
+pub use compare::{Plan, compare};
+pub use contest::Entrant;
+pub use course::Course;
+pub use drive::Trial;
+pub use error::StudyError;
+pub use held_out::{HELD_OUT_FROM, TOLERANCE_M};
+pub use latency::{engine_name, pilot_named, runtime_line, source, trace_of};
+pub use page::page;
+pub use pool::{Load, Progress};
+pub use proportion::{CONFIDENCE, Estimate, Pairs, holm, mean_effect, wilson};
+pub use report::{
+    AgeMs, Case, Comparison, Driven, LatencyMs, ModelReport, ScenarioReport, ScenarioSource, SeedSource, SwapCell,
+    SwapReport, TestReport,
+};
+pub use roofline::{Machine, Spot, roofline_chart};
+pub use table::table;
+
+/// SHA-256, lower-case hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    use std::fmt::Write;
+    sha2::Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

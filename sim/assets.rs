@@ -20,6 +20,13 @@ pub fn scenario(name: &Path) -> PathBuf {
     if !name.exists() && shipped.exists() { shipped } else { name.to_path_buf() }
 }
 
+/// A test set by path, or by the name of one that ships.
+pub fn test_set(name: &str) -> PathBuf {
+    let shipped = root().join("scenarios/sets").join(name).with_extension("toml");
+    let given = PathBuf::from(name);
+    if !given.exists() && shipped.exists() { shipped } else { given }
+}
+
 /// A model by path, or by the name of one that ships.
 pub fn model(name: &str) -> PathBuf {
     let shipped = root().join("assets/models").join(name).with_extension("onnx");

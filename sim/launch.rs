@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use clap::Args;
 use episode::{Driver, Episode, Summary, Supply};
-use miette::{IntoDiagnostic, Result, WrapErr, miette};
+use miette::{IntoDiagnostic, Report, Result, WrapErr, miette};
 use runtime::{Engine, EngineInfo, Measurement, Options, Requested, Worker};
 use scenario::{Compensation, Latency, PilotSpec, Setup};
-use timing::{Sample, Schedule, Source, Span, Trace};
+use study::StudyError;
+pub use study::{engine_name, runtime_line};
+use timing::{Schedule, Source, Span, Trace};
 
 use crate::assets;
 
@@ -71,21 +73,16 @@ pub struct Launched {
     pub labels: Labels,
 }
 
-/// A measurement as a trace file holds it.
+/// A measurement on this machine as a trace file holds it.
 pub fn trace_of(info: &EngineInfo, measurement: &Measurement) -> Trace {
-    let sample = |(i, (idle, service)): (usize, &(Span, timing::ServiceTime))| Sample {
-        frame: i as u64,
-        idle: *idle,
-        service: *service,
-    };
-    Trace {
-        model: info.model.path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
-        runtime: engine_name(info),
-        device: crate::commands::doctor::processor(),
-        batch: 1,
-        trusted: measurement.trusted,
-        complaints: measurement.complaints.clone(),
-        samples: measurement.samples.iter().enumerate().map(sample).collect(),
+    study::trace_of(info, measurement, crate::commands::doctor::processor())
+}
+
+/// An error of a study with all that it has to say.
+pub fn report(error: StudyError) -> Report {
+    match error {
+        StudyError::Scenario(error) => error.into(),
+        other => miette!("{other}"),
     }
 }
 
@@ -159,7 +156,7 @@ impl Overrides {
     pub fn setup(&self, scenario: &scenario::Scenario, seed: u64) -> Result<Setup> {
         let mut setup = scenario.setup(seed)?;
         if let Some(model) = &self.model {
-            setup.pilot = pilot_named(model, &setup)?;
+            setup.pilot = study::pilot_named(model, &setup).map_err(report)?;
         }
         if let Some(latency) = &self.latency {
             setup.latency = latency.clone();
@@ -186,36 +183,20 @@ impl Overrides {
     }
 }
 
-fn pilot_named(name: &str, setup: &Setup) -> Result<PilotSpec> {
-    Ok(match name {
-        "expert" => PilotSpec::Expert,
-        "straight" => PilotSpec::Straight,
-        "brake_on_sight" => match setup.sight {
-            Some(sight) => PilotSpec::BrakeOnSight { sight },
-            None => {
-                return Err(miette!(
-                    "brake_on_sight needs `sight` (metres) under [controller]; this scenario has none"
-                ));
-            }
-        },
-        _ => PilotSpec::Network { model: name.to_owned() },
-    })
-}
-
 /// Where service times come from.
 pub fn source(latency: &Latency) -> Result<Source> {
-    Ok(match latency {
-        Latency::Measured => Source::Measured,
-        Latency::Zero => Source::ZERO,
-        Latency::Fixed(ms) => Source::Fixed(Span::from_ms(*ms)),
-        Latency::Service(ms) => Source::Service(Span::from_ms(*ms)),
-        Latency::Replay(path) => Source::Replay(Arc::new(record::trace(path).into_diagnostic()?)),
-        Latency::Profile(name) => Source::Profile(Arc::new(scenario::profile(name)?)),
-    })
+    study::source(latency).map_err(report)
 }
 
 /// Loads a model and starts its worker; what `meanwhile` does with the engine happens before.
 pub fn worker(model: &str, runtime: &RuntimeOptions, meanwhile: impl FnOnce(&mut dyn Engine)) -> Result<Worker> {
+    let mut engine = engine(model, &runtime.options())?;
+    meanwhile(engine.as_mut());
+    Ok(Worker::spawn(engine))
+}
+
+/// Loads a model by path or by the name of one that ships.
+pub fn engine(model: &str, options: &Options) -> Result<Box<dyn Engine>> {
     let path = assets::model(model);
     if !path.exists() {
         let known = assets::models().join(", ");
@@ -226,11 +207,9 @@ pub fn worker(model: &str, runtime: &RuntimeOptions, meanwhile: impl FnOnce(&mut
             "there is no model `{model}`"
         ));
     }
-    let mut engine = runtime::load(&path, &runtime.options())
+    runtime::load(&path, options)
         .into_diagnostic()
-        .wrap_err_with(|| format!("the model {} cannot be run", path.display()))?;
-    meanwhile(engine.as_mut());
-    Ok(Worker::spawn(engine))
+        .wrap_err_with(|| format!("the model {} cannot be run", path.display()))
 }
 
 /// Joins a setup with what runs its network; `load` gives the worker of a model.
@@ -273,17 +252,4 @@ pub fn launch(mut setup: Setup, load: impl FnOnce(&str) -> Result<Worker>) -> Re
     };
     let episode = Episode::new(Arc::new(setup), source).into_diagnostic()?;
     Ok(Launched { episode, driver: Driver::new(supply), labels })
-}
-
-/// The rung and the version of its library, without the library's place.
-pub fn engine_name(info: &EngineInfo) -> String {
-    let version = info.version.split(" (").next().unwrap_or_default();
-    format!("{} ({version})", info.obtained)
-}
-
-/// Asked for, obtained, and why not more.
-pub fn runtime_line(info: &EngineInfo) -> String {
-    let refused: Vec<String> = info.refused.iter().map(|(rung, why)| format!("no {rung}: {why}")).collect();
-    let tail = if refused.is_empty() { String::new() } else { format!(" ({})", refused.join("; ")) };
-    format!("asked for {}, obtained {}{tail}", info.requested, engine_name(info))
 }

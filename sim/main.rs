@@ -26,6 +26,12 @@ enum Command {
     Test(commands::test::Args),
     /// Re-run a recorded log and compare every tick
     Replay(commands::replay::Args),
+    /// Compare pilots on the same cases, without latency and with their own
+    Compare(commands::compare::Args),
+    /// List models: what they cost, what they are fed, what they run on
+    Models(commands::models::Args),
+    /// Show what graph optimisation makes of a model, and what it gains
+    Fusion(commands::fusion::Args),
     /// Measure the latency distribution of a model at a loop's own cadence
     Measure(commands::measure::Args),
     /// Show which runtimes and devices are here, what is missing and how to get it
@@ -42,6 +48,9 @@ enum Command {
     /// Run a model for another process
     #[command(name = "__engine", hide = true)]
     Engine,
+    /// Optimise and profile a model for another process
+    #[command(name = "__dissect", hide = true)]
+    Dissect,
 }
 
 fn main() -> ExitCode {
@@ -49,6 +58,9 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(&args),
         Command::Test(args) => commands::test::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
+        Command::Compare(args) => commands::compare::run(&args),
+        Command::Models(args) => commands::models::run(&args),
+        Command::Fusion(args) => commands::fusion::run(&args),
         Command::Measure(args) => commands::measure::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Schema => commands::schema(),
@@ -56,6 +68,7 @@ fn main() -> ExitCode {
         Command::Window(args) => commands::window::run(args),
         Command::ProbeWindow => commands::window::probe(),
         Command::Engine => Ok(runtime::engine_main()),
+        Command::Dissect => Ok(runtime::dissect_main()),
     };
     result.unwrap_or_else(|report| {
         eprintln!("{report:?}");

@@ -2,8 +2,10 @@
 
 mod braking;
 mod cli;
+mod compare;
 mod determinism;
 mod lesson;
+mod models;
 mod replay;
 mod scenarios;
 mod support;

@@ -30,8 +30,8 @@ fn no_window_in_the_headless_program() {
 
 #[test]
 fn each_room_knows_only_what_it_may() {
-    let ours = ["timing", "plant", "pilot", "runtime", "scenario", "episode", "record", "view"];
-    let allowed: [(&str, &[&str]); 7] = [
+    let ours = ["timing", "plant", "pilot", "runtime", "scenario", "episode", "record", "study", "view"];
+    let allowed: [(&str, &[&str]); 8] = [
         ("timing", &[]),
         ("plant", &["timing"]),
         ("pilot", &["timing", "plant"]),
@@ -39,6 +39,7 @@ fn each_room_knows_only_what_it_may() {
         ("scenario", &["timing", "plant", "pilot"]),
         ("episode", &["timing", "plant", "pilot", "scenario", "runtime"]),
         ("record", &["timing", "plant", "pilot", "scenario", "runtime", "episode"]),
+        ("study", &["timing", "plant", "pilot", "scenario", "runtime", "episode", "record"]),
     ];
     for (room, may) in allowed {
         let tree = tree(&["-p", room]);

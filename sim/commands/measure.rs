@@ -8,7 +8,7 @@ use std::time::Duration;
 use episode::Percentiles;
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::{IntoDiagnostic, Result, WrapErr};
-use runtime::MeasureOptions;
+use runtime::{MeasureOptions, Optimisation};
 use serde::Serialize;
 use timing::{Span, Trace};
 
@@ -32,6 +32,9 @@ pub struct Args {
     /// Frames in each inference
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub batch: usize,
+    /// Graph optimisation: off, basic, extended, all
+    #[arg(long, value_name = "L", default_value_t)]
+    pub optimization: Optimisation,
     /// Write the trace here, for --latency replay:FILE
     #[arg(long, value_name = "TRACE")]
     pub out: Option<PathBuf>,
@@ -46,6 +49,7 @@ struct Report {
     model: String,
     sha256: String,
     runtime: String,
+    optimization: Optimisation,
     hz: f64,
     batch: usize,
     samples: usize,
@@ -60,7 +64,7 @@ struct Report {
 /// `deadtime measure`.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let path = assets::model(&args.model);
-    let options = runtime::Options { batch: args.batch, ..args.runtime.options() };
+    let options = runtime::Options { batch: args.batch, optimisation: args.optimization, ..args.runtime.options() };
     let mut engine = runtime::load(&path, &options)
         .into_diagnostic()
         .wrap_err_with(|| format!("the model {} cannot be run", path.display()))?;
@@ -80,6 +84,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         model: args.model.clone(),
         sha256: info.model.sha256.clone(),
         runtime,
+        optimization: args.optimization,
         hz: args.hz,
         batch: args.batch,
         samples: measurement.samples.len(),

@@ -1,8 +1,11 @@
 //! One file a subcommand, and the words they share.
 
 pub mod collect;
+pub mod compare;
 pub mod doctor;
+pub mod fusion;
 pub mod measure;
+pub mod models;
 pub mod replay;
 pub mod run;
 pub mod test;

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
     let result = match args.first().map(String::as_str) {
         // What an isolated model needs of its host program.
         Some("__engine") => return runtime::engine_main(),
+        Some("__dissect") => return runtime::dissect_main(),
         Some("doctor") => {
             doctor();
             Ok(())

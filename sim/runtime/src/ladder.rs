@@ -77,7 +77,7 @@ fn step_down(model: &ModelInfo, options: &Options, lost: &RuntimeError) -> Resul
 }
 
 /// The library a child should use.
-fn find_for(options: &Options) -> Result<PathBuf, String> {
+pub(crate) fn find_for(options: &Options) -> Result<PathBuf, String> {
     match (&options.library, options.requested) {
         (Some(library), _) => Ok(library.clone()),
         (None, Requested::Exactly(Rung::Rten)) => Err("not asked for".to_owned()),
@@ -90,7 +90,7 @@ fn may_fetch(requested: Requested) -> bool {
     matches!(requested, Requested::Auto | Requested::Exactly(Rung::OnnxRuntimeCpu))
 }
 
-fn walk(model: &Model, options: &Options) -> Result<Box<dyn Engine>, RuntimeError> {
+pub(crate) fn walk(model: &Model, options: &Options) -> Result<Box<dyn Engine>, RuntimeError> {
     let mut refused = Vec::new();
     for rung in options.requested.rungs() {
         match climb(rung, model, options, &refused) {

@@ -214,7 +214,39 @@ fn with_cause<R>(error: &ort::Error<R>) -> String {
     text
 }
 
-fn session(library: &Library, model: &Model, rung: Rung, options: &Options) -> Result<Session, ort::Error> {
+/// Writes the graph as it is after optimisation.
+pub(crate) fn optimise(library: &Library, model: &Model, options: &Options, to: &Path) -> Result<(), String> {
+    let session = builder(library, model, options).and_then(|builder| {
+        let mut builder = builder.with_optimized_model_path(to)?;
+        builder.commit_from_memory(&model.bytes)
+    });
+    session.map(drop).map_err(|e| with_cause(&e))
+}
+
+/// Runs the model under ONNX Runtime's profiler, which writes a file whose name begins with `to`.
+pub(crate) fn profile(
+    library: &Library,
+    model: &Model,
+    options: &Options,
+    to: &Path,
+    inputs: &[Tensor],
+    runs: usize,
+) -> Result<(), String> {
+    let run = || -> Result<(), ort::Error> {
+        let mut session = builder(library, model, options)?.with_profiling(to)?.commit_from_memory(&model.bytes)?;
+        let inputs: Vec<&Tensor> = inputs.iter().collect();
+        let mut bindings = Bindings::new(&session, &model.info, &inputs, false, false)?;
+        bindings.fill(&inputs, &model.info.outputs)?;
+        for _ in 0..runs {
+            bindings.run(&mut session, &model.info.outputs)?;
+        }
+        session.end_profiling().map(drop)
+    };
+    run().map_err(|e| with_cause(&e))
+}
+
+/// What sessions on every rung share.
+fn builder(library: &Library, model: &Model, options: &Options) -> Result<SessionBuilder, ort::Error> {
     let level = match options.optimisation {
         Optimisation::Off => GraphOptimizationLevel::Disable,
         Optimisation::Basic => GraphOptimizationLevel::Level1,
@@ -234,6 +266,11 @@ fn session(library: &Library, model: &Model, rung: Rung, options: &Options) -> R
     for (location, data) in &model.external {
         builder = builder.with_external_initializer_file_in_memory(location, data.clone())?;
     }
+    Ok(builder)
+}
+
+fn session(library: &Library, model: &Model, rung: Rung, options: &Options) -> Result<Session, ort::Error> {
+    let mut builder = builder(library, model, options)?;
     if rung.on_gpu() {
         library::preload_nvidia(&library.path);
         builder = builder.with_execution_providers(providers(library, model, rung, options))?;

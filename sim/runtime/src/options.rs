@@ -1,7 +1,9 @@
 //! How a model should be loaded.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -34,6 +36,33 @@ pub enum Optimisation {
     /// Fusion and memory layout.
     #[default]
     All,
+}
+
+impl Optimisation {
+    /// All levels, least first.
+    pub const ALL: [Self; 4] = [Self::Off, Self::Basic, Self::Extended, Self::All];
+}
+
+impl fmt::Display for Optimisation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Off => "off",
+            Self::Basic => "basic",
+            Self::Extended => "extended",
+            Self::All => "all",
+        })
+    }
+}
+
+impl FromStr for Optimisation {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|level| level.to_string() == word)
+            .ok_or_else(|| format!("found optimisation `{word}`; expected off, basic, extended or all"))
+    }
 }
 
 /// Whether the engine runs in a child process.

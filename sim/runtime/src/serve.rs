@@ -37,7 +37,8 @@ fn serve() -> io::Result<()> {
     let frames = read_frames(link.try_clone()?)?;
     let (Kind::Load, payload) = next(&frames)? else { return Err(io::Error::other("no model was named")) };
     let load: Load = serde_json::from_slice(&payload)?;
-    limit(load.memory);
+    // Nothing is cached on the processor; what a library prints is all that is written.
+    limit(load.memory, 64 << 20);
     let mut engine = match start(&load) {
         Ok(engine) => engine,
         Err(e) => return protocol::send(&mut link, Kind::Refused, &serde_json::to_vec(&Refused::from(e))?),
@@ -76,16 +77,16 @@ fn next(frames: &Receiver<(Kind, Vec<u8>)>) -> io::Result<(Kind, Vec<u8>)> {
     frames.recv().map_err(|_| io::Error::other("standard input is not a connection to deadtime"))
 }
 
-/// Limits are set before a byte of the model is read. A limit the system refuses is one that is already lower.
-fn limit(memory: Option<u64>) {
+/// Limits are set before a byte of the model is read: of the address space and of files that are written. A limit the system
+/// refuses is one that is already lower.
+pub(crate) fn limit(memory: Option<u64>, files: u64) {
     let set = |resource, most: u64| {
         let _ = setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
     };
     set(Resource::Core, 0);
     if let Some(memory) = memory {
         set(Resource::As, memory);
-        // Nothing is cached on the processor; what a library prints is all that is written.
-        set(Resource::Fsize, 64 << 20);
+        set(Resource::Fsize, files);
     }
 }
 

@@ -170,6 +170,15 @@ save(
     ],
 )
 
+# A pilot by its names and shapes, whose answer is no number.
+save(
+    "nan.onnx",
+    [h.make_node("Gemm", ["state", "w", "b"], ["logits"])],
+    [value("scan", T.FLOAT, ["n", 3, 360]), value("state", T.FLOAT, ["n", 6])],
+    [value("logits", T.FLOAT, ["n", 65])],
+    [("w", np.zeros((6, 65), np.float32)), ("b", np.full(65, np.nan, np.float32))],
+)
+
 w = dict(mlp)
 print("MLP_OF_ZERO:", np.maximum(w["b1"], 0) @ w["w2"])
 

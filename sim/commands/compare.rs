@@ -1,0 +1,221 @@
+//! `deadtime compare`: pilots on the same cases, without latency and with their own.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use miette::{Report, Result, WrapErr, miette};
+use scenario::{Latency, Seeds};
+use study::{Comparison, Course, Entrant, Plan, Progress, ScenarioSource};
+
+use super::{UNTRUSTED, print_json};
+use crate::assets;
+use crate::launch::{RuntimeOptions, engine, report};
+
+/// Options of `compare`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Scenario files or names, or one test set: set:NAME (of scenarios/sets) or set:FILE
+    #[arg(required = true, value_name = "SCENARIO|set:NAME")]
+    pub scenarios: Vec<String>,
+    /// Models that ship, ONNX files, or expert, straight, brake_on_sight
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',', required = true)]
+    pub models: Vec<String>,
+    /// A number of seeds, a range A..B, or a list; 20 unless a test set says
+    #[arg(long, value_name = "N|A..B|LIST")]
+    pub seeds: Option<Seeds>,
+    /// Each model's real latency: measured (alone, before anything is driven), zero, fixed:MS, service:MS, profile:NAME,
+    /// replay:FILE; one for all, or one for each model
+    #[arg(long, value_name = "L,...", value_delimiter = ',', default_value = "measured")]
+    pub latency: Vec<Latency>,
+    /// The two models that exchange their latencies; the first and the last by default
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub swap: Vec<String>,
+    /// Write a page, charts and the JSON into this folder
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Episodes side by side; one a core by default. Makes no difference to the result
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Inferences at most in a measurement of latency
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub samples: usize,
+    #[command(flatten)]
+    pub runtime: RuntimeOptions,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is driven, whether by a test set or by names.
+struct Cases {
+    courses: Vec<Course>,
+    seeds: Seeds,
+    set: Option<ScenarioSource>,
+}
+
+/// `deadtime compare`.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let cases = cases(args)?;
+    let entrants = entrants(args)?;
+    say_what_is_run(&cases);
+    let device = super::doctor::processor();
+    let plan = Plan {
+        courses: &cases.courses,
+        seeds: &cases.seeds,
+        entrants: &entrants,
+        swap: swap(args)?,
+        jobs: args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).clamp(1, 256),
+        samples: args.samples.max(1),
+        set: cases.set.clone(),
+        version: env!("CARGO_PKG_VERSION"),
+        device: &device,
+    };
+    let options = args.runtime.options();
+    let load = |model: &str| engine(model, &options).map_err(|report| in_words(&report));
+    let comparison = study::compare(&plan, &load, &Bar::default()).map_err(report)?;
+    if let Some(out) = &args.out {
+        write(out, &comparison)?;
+    }
+    if args.json {
+        print_json(&comparison);
+    } else {
+        print!("{}", study::table(&comparison));
+        if let Some(out) = &args.out {
+            println!("page: {}", out.join("compare.html").display());
+        }
+    }
+    let trusted = comparison.models.iter().all(|model| model.trusted);
+    Ok(if trusted { ExitCode::SUCCESS } else { ExitCode::from(UNTRUSTED) })
+}
+
+fn cases(args: &Args) -> Result<Cases> {
+    let default = || "20".parse::<Seeds>().map_err(|why| miette!("{why}"));
+    let named = |names: &[String]| -> Result<Vec<Course>> {
+        names.iter().map(|name| Ok(scenario::load(&assets::scenario(Path::new(name)))?.into())).collect()
+    };
+    let Some(name) = args.scenarios.iter().find_map(|name| name.strip_prefix("set:")) else {
+        let seeds = args.seeds.clone().map_or_else(default, Ok)?;
+        return Ok(Cases { courses: named(&args.scenarios)?, seeds, set: None });
+    };
+    if args.scenarios.len() > 1 {
+        return Err(miette!("found a test set among other scenarios; expected set:NAME alone"));
+    }
+    let set = scenario::load_set(&assets::test_set(name))?;
+    // A set that is run with other seeds is another set: that its name and hash stand there would deceive.
+    let source = ScenarioSource { name: name.to_owned(), sha256: study::sha256(set.text().as_bytes()) };
+    let whole = args.seeds.is_none();
+    Ok(Cases {
+        courses: named(&set.scenarios)?,
+        seeds: args.seeds.clone().unwrap_or(set.seeds),
+        set: whole.then_some(source),
+    })
+}
+
+fn entrants(args: &Args) -> Result<Vec<Entrant>> {
+    let latency = |i: usize| match &args.latency[..] {
+        [one] => Ok(one.clone()),
+        several if several.len() == args.models.len() => Ok(several[i].clone()),
+        several => Err(miette!(
+            "found {} latencies for {} models; expected one for all, or one for each",
+            several.len(),
+            args.models.len()
+        )),
+    };
+    args.models.iter().enumerate().map(|(i, name)| Ok(Entrant { name: name.clone(), latency: latency(i)? })).collect()
+}
+
+fn swap(args: &Args) -> Result<Option<(usize, usize)>> {
+    let models = &args.models;
+    let index = |name: &String| {
+        models.iter().position(|model| model == name).ok_or_else(|| {
+            miette!("found --swap with `{name}`; expected two of the models compared: {}", models.join(", "))
+        })
+    };
+    match &args.swap[..] {
+        [] => Ok((models.len() > 1).then(|| (0, models.len() - 1))),
+        [a, b] => Ok(Some((index(a)?, index(b)?))),
+        other => {
+            Err(miette!("found --swap with {} models; expected two, such as --swap pilot,pilot-wide", other.len()))
+        }
+    }
+}
+
+/// Before the first episode: what is about to be run, so that nothing can be chosen afterwards.
+fn say_what_is_run(cases: &Cases) {
+    if let Some(set) = &cases.set {
+        eprintln!("test set {}  sha256 {}", set.name, set.sha256);
+    }
+    for course in &cases.courses {
+        eprintln!("scenario {}  sha256 {}", course.name, course.sha256);
+    }
+    eprintln!("seeds {} ({})", cases.seeds, cases.seeds.all().len());
+}
+
+/// An error and what led to it, in one line, with its help.
+fn in_words(report: &Report) -> String {
+    let chain: Vec<String> = report.chain().map(ToString::to_string).collect();
+    let help = report.help().map_or_else(String::new, |help| format!("\nhelp: {help}"));
+    format!("{}{help}", chain.join(": "))
+}
+
+fn write(out: &Path, comparison: &Comparison) -> Result<()> {
+    let cannot = |what: &Path| format!("cannot write {}", what.display());
+    std::fs::create_dir_all(out).map_err(|e| miette!("{e}")).wrap_err_with(|| cannot(out))?;
+    let json = serde_json::to_string_pretty(comparison).map_err(|e| miette!("{e}"))?;
+    for (name, text) in [
+        ("compare.html", study::page(comparison).map_err(report)?),
+        ("success.svg", study::success_chart(comparison).map_err(report)?),
+        ("latency.svg", study::latency_chart(comparison).map_err(report)?),
+        ("compare.json", json + "\n"),
+    ] {
+        let path = out.join(name);
+        std::fs::write(&path, text).map_err(|e| miette!("{e}")).wrap_err_with(|| cannot(&path))?;
+    }
+    Ok(())
+}
+
+/// Drawn once something has taken two seconds.
+struct Bar(Mutex<ProgressBar>);
+
+impl Default for Bar {
+    fn default() -> Self {
+        Self(Mutex::new(ProgressBar::hidden()))
+    }
+}
+
+impl Bar {
+    fn with<T>(&self, what: impl FnOnce(&mut ProgressBar) -> T) -> T {
+        what(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Progress for Bar {
+    fn begin(&self, what: &str, steps: usize, alone: bool) {
+        if alone {
+            eprintln!("measuring {what} alone on the machine, about {steps} s");
+            return;
+        }
+        let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}, {eta} left")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::hidden());
+        bar.set_style(style);
+        bar.set_message(what.to_owned());
+        self.with(|held| *held = bar);
+    }
+
+    fn step(&self) {
+        self.with(|bar| {
+            if bar.is_hidden() && bar.elapsed() > Duration::from_secs(2) {
+                bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
+            }
+            bar.inc(1);
+        });
+    }
+
+    fn end(&self) {
+        self.with(|bar| bar.finish_and_clear());
+    }
+}

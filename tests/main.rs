@@ -1,5 +1,6 @@
 //! The promises of the program, one file a promise, one binary.
 
+mod blame;
 mod braking;
 mod cli;
 mod compare;

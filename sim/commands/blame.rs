@@ -64,7 +64,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let load = |model: &str| engine(model, &options).map_err(|report| in_words(&report));
     let Some(blame) = study::blame(&accused, &inquiry, &load, &Bar::default()).map_err(report)? else {
         if log {
-            eprintln!("no verdict: run again on this machine's engine, the network's outputs differ so far that it does not collide");
+            eprintln!(
+                "no verdict: run again on this machine's engine, the network's outputs differ so far that it does not collide"
+            );
             return Ok(ExitCode::from(UNTRUSTED));
         }
         eprintln!("{}, seed {}: no collision, so nothing is to blame", accused.setup.name, accused.setup.seed);
@@ -118,7 +120,8 @@ fn from_scenario(args: &Args) -> Result<Accused> {
 fn accused(args: &Args, mut setup: Setup, source: Source, edits: Vec<episode::Edit>) -> Result<Accused> {
     let mut network = None;
     if let PilotSpec::Network { model } = &setup.pilot {
-        let contract = fit(&engine(model, &args.runtime.options())?.info().model.clone(), &setup.world.robot).into_diagnostic()?;
+        let contract =
+            fit(&engine(model, &args.runtime.options())?.info().model.clone(), &setup.world.robot).into_diagnostic()?;
         network = contract.map(|contract| (model.clone(), contract));
     }
     match &network {

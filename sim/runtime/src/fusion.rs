@@ -93,9 +93,8 @@ impl Drop for Folder {
 
 fn tempdir() -> std::io::Result<Folder> {
     use std::os::unix::fs::DirBuilderExt;
-    let nanos = Instant::now().elapsed().as_nanos();
     for n in 0..1000 {
-        let path = std::env::temp_dir().join(format!("deadtime-fusion-{}-{nanos}-{n}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("deadtime-fusion-{}-{n}", std::process::id()));
         match fs::DirBuilder::new().mode(0o700).create(&path) {
             Ok(()) => return Ok(Folder(path)),
             Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}

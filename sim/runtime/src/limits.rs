@@ -86,7 +86,7 @@ fn varint(field: usize, n: usize) -> Vec<u8> {
 }
 
 fn bytes(field: usize, content: &[u8]) -> Vec<u8> {
-    [number(field << 3 | 2), number(content.len()), content.to_vec()].concat()
+    [number((field << 3) | 2), number(content.len()), content.to_vec()].concat()
 }
 
 fn text(field: usize, words: &str) -> Vec<u8> {

@@ -154,7 +154,12 @@ struct Base {
 ///
 /// # Errors
 /// When the model cannot be loaded, or an episode not begin.
-pub fn blame(accused: &Accused, inquiry: &Inquiry, load: &Load, progress: &dyn Progress) -> Result<Option<Blame>, StudyError> {
+pub fn blame(
+    accused: &Accused,
+    inquiry: &Inquiry,
+    load: &Load,
+    progress: &dyn Progress,
+) -> Result<Option<Blame>, StudyError> {
     let begin = |index| -> Result<(Bench, Option<Factual>), StudyError> {
         let mut bench = Bench::new(accused, load)?;
         let factual = bench.factual(accused, index, inquiry.window)?;
@@ -176,14 +181,26 @@ fn hear(mut bench: Bench, factual: Option<Factual>, parts: &[Part], base: bool) 
     let none = Verdict::NoCollision;
     let Some(factual) = factual else {
         let runs = bench.runs;
-        return Witness { verdict: none, from_start: none, avoids: Vec::new(), coalitions: Vec::new(), base: None, runs };
+        return Witness {
+            verdict: none,
+            from_start: none,
+            avoids: Vec::new(),
+            coalitions: Vec::new(),
+            base: None,
+            runs,
+        };
     };
     let verdict = bench.verdict(&factual, &factual.before);
     let from_start = bench.verdict(&factual, &factual.start);
     let others = others(parts, &factual);
     let avoids = others.iter().map(|(_, change)| bench.impact(&factual, change) == 0.0).collect();
     let coalitions = (0..1u32 << parts.len())
-        .map(|set| bench.impact(&factual, &Change::only(parts.iter().enumerate().filter(|(i, _)| set >> i & 1 == 1).map(|(_, p)| *p))))
+        .map(|set| {
+            bench.impact(
+                &factual,
+                &Change::only(parts.iter().enumerate().filter(|(i, _)| set >> i & 1 == 1).map(|(_, p)| *p)),
+            )
+        })
         .collect();
     let base = base.then(|| {
         let critical = critical(&mut bench, &factual);
@@ -197,8 +214,12 @@ fn hear(mut bench: Bench, factual: Option<Factual>, parts: &[Part], base: bool) 
 fn others(parts: &[Part], factual: &Factual) -> Vec<(String, Change)> {
     let mut others: Vec<(String, Change)> =
         parts.iter().map(|part| (format!("no {}", part.label()), Change::without(*part))).collect();
-    others.push(("no inference slower than the median".into(), Change { at_most: Some(factual.median), ..Change::NONE }));
-    others.push(("no deadline".into(), Change { no_deadline: true, ..Change::NONE }));
+    if let Some(median) = factual.spikes {
+        others.push(("no inference slower than the median".into(), Change { at_most: Some(median), ..Change::NONE }));
+    }
+    if factual.start.setup().line.deadline.is_some() {
+        others.push(("no deadline".into(), Change { no_deadline: true, ..Change::NONE }));
+    }
     others
 }
 
@@ -247,7 +268,8 @@ fn sum_up(accused: &Accused, inquiry: &Inquiry, parts: &[Part], witnesses: Vec<W
 
 fn agreed(split: &BTreeMap<Verdict, usize>, of: usize) -> Verdict {
     let most = split.iter().max_by_key(|(_, count)| **count);
-    most.filter(|(_, count)| **count as f64 >= AGREEMENT * of as f64).map_or(Verdict::Undetermined, |(verdict, _)| *verdict)
+    most.filter(|(_, count)| **count as f64 >= AGREEMENT * of as f64)
+        .map_or(Verdict::Undetermined, |(verdict, _)| *verdict)
 }
 
 #[cfg(test)]

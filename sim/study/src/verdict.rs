@@ -49,13 +49,17 @@ pub(crate) fn findings(models: &[ModelReport], tests: &[TestReport]) -> Vec<Stri
     said
 }
 
+/// Who is ahead, if that is significant.
+fn leader(test: &TestReport) -> Option<&str> {
+    match (test.significant, test.difference.rate > 0.0) {
+        (false, _) => None,
+        (true, true) => Some(&test.a),
+        (true, false) => Some(&test.b),
+    }
+}
+
 /// What the two tests of a pair say together.
 fn sentence(zero: &TestReport, real: &TestReport) -> String {
-    let leads = |test: &TestReport| match (test.significant, test.difference.rate > 0.0) {
-        (false, _) => None,
-        (true, true) => Some(test.a.as_str()),
-        (true, false) => Some(test.b.as_str()),
-    };
     let by = |test: &TestReport| {
         let d = test.difference;
         let sign = if d.rate < 0.0 { -1.0 } else { 1.0 };
@@ -69,7 +73,7 @@ fn sentence(zero: &TestReport, real: &TestReport) -> String {
         )
     };
     let (a, b) = (&zero.a, &zero.b);
-    match (leads(zero), leads(real)) {
+    match (leader(zero), leader(real)) {
         (Some(first), Some(second)) if first != second => format!(
             "{first} is ahead without latency by {}, {second} with its own latency by {}: the order turns.",
             by(zero),

@@ -231,14 +231,25 @@ mod tests {
     #[test]
     fn an_experiment_changes_durations_part_by_part() {
         let ms = |ms: f64| Span::from_ms(ms);
-        let service = ServiceTime { pre: ms(2.0), host_to_device: ms(1.0), compute: ms(30.0), device_to_host: ms(1.0), post: ms(4.0) };
-        let by = |around, compute, at_most: Option<f64>| Adjustment { around, compute, at_most: at_most.map(ms) }.of(service);
+        let service = ServiceTime {
+            pre: ms(2.0),
+            host_to_device: ms(1.0),
+            compute: ms(30.0),
+            device_to_host: ms(1.0),
+            post: ms(4.0),
+        };
+        let by = |around, compute, at_most: Option<f64>| {
+            Adjustment { around, compute, at_most: at_most.map(ms) }.of(service)
+        };
         assert_eq!(by(1.0, 1.0, None), service);
         assert_eq!(by(0.0, 1.0, None).total(), ms(32.0));
         assert_eq!(by(0.5, 0.25, None).total(), ms(11.0));
         assert_eq!(by(1.0, 1.0, Some(22.0)).total(), ms(22.0));
         assert_eq!(by(1.0, 1.0, Some(22.0)).pre, ms(2.0), "a spike is one of compute");
-        let source = Source::Adjusted(Arc::new(Source::Fixed(ms(10.0))), Adjustment { around: 1.0, compute: 1.5, at_most: None });
+        let source = Source::Adjusted(
+            Arc::new(Source::Fixed(ms(10.0))),
+            Adjustment { around: 1.0, compute: 1.5, at_most: None },
+        );
         assert_eq!(source.service(0, 0, Span::ZERO), Some(ServiceTime::compute(ms(15.0))));
         assert!(!source.occupies());
     }

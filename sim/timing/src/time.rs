@@ -52,6 +52,7 @@ impl Span {
     }
 
     /// So many times as long, rounded to the nearest nanosecond.
+    #[must_use]
     pub fn times(self, factor: f64) -> Self {
         if factor == 1.0 { self } else { Self((self.0 as f64 * factor).round_ties_even() as i64) }
     }

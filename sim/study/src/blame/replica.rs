@@ -6,7 +6,7 @@ use std::time::Duration;
 use episode::{Driver, Entry, Episode, Outcome, Story, Supply};
 use plant::Contact;
 use scenario::Setup;
-use timing::{Fate, SimTime, Source, Span, Stage, Stream, draw, draw_unit};
+use timing::{Fate, SimTime, Span, Stage, Stream, draw, draw_unit};
 
 use super::change::{Change, Part};
 use super::{Accused, Verdict};
@@ -34,8 +34,8 @@ pub(crate) struct Factual {
     pub latency: Span,
     /// What its stages took.
     pub stages: Vec<(Stage, Span)>,
-    /// Median service time.
-    pub median: Span,
+    /// Median service time, where some inferences take longer.
+    pub spikes: Option<Span>,
     /// Parts of the latency that take time.
     pub parts: Vec<Part>,
 }
@@ -68,8 +68,10 @@ impl Bench {
         episode.keep_log();
         self.pump(&mut episode, SimTime::NEVER);
         let log = episode.take_log();
-        let contact = log.iter().find_map(|entry| if let Entry::Contact(contact) = entry { Some(contact) } else { None });
-        let (Some(contact), Some(story), Some(Outcome::Collision)) = (contact, episode.story(), episode.outcome()) else {
+        let contact =
+            log.iter().find_map(|entry| if let Entry::Contact(contact) = entry { Some(contact) } else { None });
+        let (Some(contact), Some(story), Some(Outcome::Collision)) = (contact, episode.story(), episode.outcome())
+        else {
             return Ok(None);
         };
         let mut before = start.clone();
@@ -79,7 +81,10 @@ impl Bench {
         let stages = first.and_then(|frame| frame.stages(config)).map(Vec::from).unwrap_or_default();
         let mut latencies = episode.stats().latencies.clone();
         let latency = first.and_then(|frame| frame.latency()).unwrap_or_else(|| median(&mut latencies));
-        let services: Vec<_> = log.iter().filter_map(|e| if let Entry::Predicted(p) = e { Some(p.service) } else { None }).collect();
+        let services: Vec<_> =
+            log.iter().filter_map(|e| if let Entry::Predicted(p) = e { Some(p.service) } else { None }).collect();
+        let mut times = services.iter().map(timing::ServiceTime::total).collect();
+        let usual = median(&mut times);
         let takes = |part: Part| match part {
             Part::Sensing => config.sensing > Span::ZERO,
             Part::Link => config.link_out + config.link_back > Span::ZERO,
@@ -94,7 +99,7 @@ impl Bench {
             story: story.clone(),
             latency,
             stages,
-            median: median(&mut services.iter().map(timing::ServiceTime::total).collect()),
+            spikes: times.last().filter(|longest| **longest > usual).map(|_| usual),
             parts: Part::ALL.into_iter().filter(|part| takes(*part)).collect(),
             start,
             before,

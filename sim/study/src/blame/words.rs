@@ -58,7 +58,8 @@ impl Blame {
 
     /// The paragraph, then the numbers.
     pub fn text(&self) -> String {
-        let mut text = format!("{}, seed {}: {}\n{}\n", self.scenario, self.seed, self.story.sentence(), self.paragraph());
+        let mut text =
+            format!("{}, seed {}: {}\n{}\n", self.scenario, self.seed, self.story.sentence(), self.paragraph());
         let replicas: usize = self.split.values().sum();
         let split = |split: &std::collections::BTreeMap<Verdict, usize>| {
             let parts: Vec<String> = split.iter().map(|(verdict, n)| format!("{} {n}", verdict.label())).collect();
@@ -67,7 +68,7 @@ impl Blame {
         let _ = writeln!(text, "  verdict    {} ({} of {replicas} replicas)", self.verdict.label(), split(&self.split));
         let _ = writeln!(
             text,
-            "             forked {} s before the contact; from the start on: {}",
+            "             changed from {} s before the contact on; changed from the start on: {}",
             self.window_s,
             split(&self.split_from_start)
         );
@@ -77,22 +78,30 @@ impl Blame {
             .map(|i| format!("{} {:.0} to {:.0} ms", if i.safe { "safe" } else { "hits" }, i.from_ms, i.to_ms))
             .collect();
         let _ = writeln!(text, "  latency    {:.1} ms when it knew; {}", self.latency_ms, intervals.join(", "));
-        let stages: Vec<String> =
-            self.stages_ms.iter().filter(|(_, ms)| **ms > 0.0).map(|(stage, ms)| format!("{stage} {ms:.1} ms")).collect();
+        let stages: Vec<String> = self
+            .stages_ms
+            .iter()
+            .filter(|(_, ms)| **ms > 0.0)
+            .map(|(stage, ms)| format!("{stage} {ms:.1} ms"))
+            .collect();
         if !stages.is_empty() {
             let _ = writeln!(text, "  stages     {}", stages.join(", "));
         }
         if let Some(shares) = &self.shares {
-            let shares: Vec<String> = shares.iter().map(|(part, share)| format!("{part} {:.0} %", share * 100.0)).collect();
+            let shares: Vec<String> =
+                shares.iter().map(|(part, share)| format!("{part} {:.0} %", share * 100.0)).collect();
             let _ = writeln!(text, "  shares     {} of the impact speed that latency brought", shares.join(", "));
         }
         match self.last_avoidable_s {
             Some(at) => {
                 let before = self.story.at_s - at;
-                let _ = writeln!(text, "  last moment {at:.2} s, {before:.2} s before the contact: until then the expert without latency avoids it");
+                let _ = writeln!(
+                    text,
+                    "  too late   from {at:.2} s on, {before:.2} s before the contact; until then the expert without latency avoids it"
+                );
             }
             None => {
-                let _ = writeln!(text, "  last moment none within {} s before the contact", self.window_s);
+                let _ = writeln!(text, "  too late   all of the {} s before the contact", self.window_s);
             }
         }
         for what in &self.what_if {

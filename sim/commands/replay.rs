@@ -43,6 +43,7 @@ pub fn recorded_setup(header: &record::Header, log: &Path) -> Result<Setup> {
     let mut setup = Overrides::from_map(&header.overrides)?
         .setup(&scenario, header.seed)
         .wrap_err("the scenario in the log cannot be set up again")?;
+    setup.name.clone_from(&header.scenario_name);
     if header.overrides.get("pilot").is_some_and(|pilot| pilot == "surrogate") {
         setup.pilot = PilotSpec::Surrogate { model: header.model.clone() };
     }

@@ -25,6 +25,8 @@ enum Command {
     Run(commands::run::Args),
     /// Run all scenarios under the given paths and check their expectations
     Test(commands::test::Args),
+    /// Find out whose fault a collision was, by changing what led to it and running it again
+    Blame(commands::blame::Args),
     /// Re-run a recorded log and compare every tick
     Replay(commands::replay::Args),
     /// Compare pilots on the same cases, without latency and with their own
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command.unwrap_or_else(|| Command::Window(commands::window::Args::default())) {
         Command::Run(args) => commands::run::run(&args),
         Command::Test(args) => commands::test::run(&args),
+        Command::Blame(args) => commands::blame::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
         Command::Models(args) => commands::models::run(&args),

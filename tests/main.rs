@@ -1,6 +1,7 @@
 //! The promises of the program, one file a promise, one binary.
 
 mod balance;
+mod blame;
 mod braking;
 mod cli;
 mod compare;

@@ -94,7 +94,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 fn cases(args: &Args) -> Result<Cases> {
     let default = || "20".parse::<Seeds>().map_err(|why| miette!("{why}"));
     let named = |names: &[String]| -> Result<Vec<Course>> {
-        names.iter().map(|name| Ok(scenario::load(&assets::scenario(Path::new(name)))?.into())).collect()
+        names.iter().map(|name| Ok(assets::load_scenario(Path::new(name))?.into())).collect()
     };
     let Some(name) = args.scenarios.iter().find_map(|name| name.strip_prefix("set:")) else {
         let seeds = args.seeds.clone().map_or_else(default, Ok)?;
@@ -155,7 +155,7 @@ fn say_what_is_run(cases: &Cases) {
 }
 
 /// An error and what led to it, in one line, with its help.
-fn in_words(report: &Report) -> String {
+pub fn in_words(report: &Report) -> String {
     let chain: Vec<String> = report.chain().map(ToString::to_string).collect();
     let help = report.help().map_or_else(String::new, |help| format!("\nhelp: {help}"));
     format!("{}{help}", chain.join(": "))
@@ -178,7 +178,7 @@ fn write(out: &Path, comparison: &Comparison) -> Result<()> {
 }
 
 /// Drawn once something has taken two seconds.
-struct Bar(Mutex<ProgressBar>);
+pub struct Bar(Mutex<ProgressBar>);
 
 impl Default for Bar {
     fn default() -> Self {

@@ -1,5 +1,6 @@
 //! One file a subcommand, and the words they share.
 
+pub mod blame;
 pub mod collect;
 pub mod compare;
 pub mod doctor;

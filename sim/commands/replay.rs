@@ -1,13 +1,13 @@
 //! `deadtime replay`: the same run again, from its recorded prediction stream.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use episode::{Driver, Entry, Episode, Pumped, Supply};
 use miette::{IntoDiagnostic, Result, WrapErr};
-use scenario::PilotSpec;
+use scenario::{PilotSpec, Setup};
 use serde::Serialize;
 use timing::{SimTime, Source};
 
@@ -39,22 +39,28 @@ struct Report {
     digest: String,
 }
 
-/// `deadtime replay`.
-pub fn run(args: &Args) -> Result<ExitCode> {
-    let path = log::find(&args.log);
-    let recording = record::read(&path).into_diagnostic()?;
-    let header = &recording.header;
-    let scenario =
-        scenario::parse(&header.scenario_toml, &format!("{} (in {})", header.scenario_name, path.display()))?;
+/// What a log says was run; `log` is for messages.
+pub fn recorded_setup(header: &record::Header, log: &Path) -> Result<Setup> {
+    let scenario = scenario::parse(&header.scenario_toml, &format!("{} (in {})", header.scenario_name, log.display()))?;
     let mut setup = Overrides::from_map(&header.overrides)?
         .setup(&scenario, header.seed)
         .wrap_err("the scenario in the log cannot be set up again")?;
+    setup.name.clone_from(&header.scenario_name);
     if header.overrides.get("pilot").is_some_and(|pilot| pilot == "surrogate") {
         setup.pilot = PilotSpec::Surrogate { model: header.model.clone() };
     }
     if header.overrides.contains_key("camera") {
         setup.give_camera();
     }
+    Ok(setup)
+}
+
+/// `deadtime replay`.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let path = log::find(&args.log);
+    let recording = record::read(&path).into_diagnostic()?;
+    let header = &recording.header;
+    let setup = recorded_setup(header, &path)?;
     let rate = setup.world.tick;
     let mut episode =
         Episode::new(Arc::new(setup), Source::Recorded { occupies: header.occupies }).into_diagnostic()?;

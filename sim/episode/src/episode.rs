@@ -90,6 +90,24 @@ impl Episode {
         })
     }
 
+    /// A fork in which other things hold from now on: who drives and how late. For counterfactuals: it keeps no log, and of the
+    /// edits that are still to come only those of the cruise speed and the compensation. The world stays as it is.
+    #[must_use]
+    pub fn branch(&self, change: impl FnOnce(&mut Setup), source: Source) -> Self {
+        let mut setup = Setup::clone(&self.setup);
+        change(&mut setup);
+        let setup = Arc::new(Setup { world: self.setup.world.clone(), ..setup });
+        let mut fork = self.clone();
+        fork.line.set_delays(&setup.line);
+        fork.line.set_deadline(setup.line.deadline);
+        fork.line.set_source(source);
+        fork.mind.set_setup(setup.clone());
+        fork.edits.retain(|edit| matches!(edit.change, Change::Cruise(_) | Change::Compensation(_)));
+        fork.log = None;
+        fork.setup = setup;
+        fork
+    }
+
     /// Keeps a log from now on; take it with [`Episode::take_log`].
     pub fn keep_log(&mut self) {
         self.log.get_or_insert_default();

@@ -60,6 +60,10 @@ impl Mind {
         self.compensation
     }
 
+    pub fn set_setup(&mut self, setup: Arc<Setup>) {
+        self.setup = setup;
+    }
+
     pub fn set_cruise(&mut self, cruise: f64) {
         self.cruise = cruise;
     }

@@ -50,6 +50,10 @@ impl From<&Edit> for EditMessage {
         match &edit.change {
             Change::Source(source) => {
                 let (text, ns) = match source {
+                    // Experiments branch off; they are no edits of a run.
+                    Source::Adjusted(source, _) => {
+                        (format!("{} adjusted", if source.occupies() { "service" } else { "delay" }), None)
+                    }
                     Source::Measured => ("measured".into(), None),
                     Source::Replay(trace) => (format!("replay of {} on {}", trace.model, trace.device), None),
                     Source::Profile(profile) => (format!("profile:{}", profile.name), None),

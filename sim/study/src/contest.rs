@@ -204,7 +204,7 @@ fn times(source: &Source) -> Vec<f64> {
             (0..10_000).filter_map(|frame| profile.service(0, frame)).map(|time| time.total().ms()).collect()
         }
         Source::Service(span) | Source::Fixed(span) => vec![span.ms()],
-        Source::Measured | Source::Recorded { .. } => Vec::new(),
+        Source::Measured | Source::Recorded { .. } | Source::Adjusted(..) => Vec::new(),
     }
 }
 

@@ -10,6 +10,7 @@
 //! - The result does not depend on how many jobs ran it.
 
 mod ages;
+mod blame;
 mod chart;
 mod compare;
 mod contest;
@@ -27,6 +28,7 @@ mod table;
 mod verdict;
 
 pub use ages::Ages;
+pub use blame::{Accused, Blame, Inquiry, Interval, Part, Verdict, WhatIf, blame};
 pub use chart::{latency_chart, success_chart};
 pub use compare::{Plan, compare};
 pub use contest::Entrant;

@@ -14,6 +14,8 @@ pub enum Stream {
     Sensor = 3,
     /// What a surrogate network is fed.
     Input = 4,
+    /// Noise seeds and sensor phases of a run's replicas.
+    Jitter = 5,
 }
 
 /// XXH3-64 of `(seed, stream, index)`, each as eight little-endian bytes.

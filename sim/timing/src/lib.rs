@@ -15,6 +15,6 @@ pub use formulas::*;
 pub use hash::{Stream, draw, draw_unit};
 pub use line::{Control, Counts, Event, Fate, Frame, Line, LineConfig, Serving};
 pub use schedule::Schedule;
-pub use source::{BLOCK_LENGTH, IDLE_BINS, Profile, Sample, Source, Trace};
+pub use source::{Adjustment, BLOCK_LENGTH, IDLE_BINS, Profile, Sample, Source, Trace};
 pub use stage::{ServiceTime, Stage};
 pub use time::{Clock, NANOS_PER_SEC, Rate, SimTime, Span};

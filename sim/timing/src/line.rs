@@ -251,6 +251,13 @@ impl Line {
         self.config.deadline = deadline;
     }
 
+    /// For experiments: from now on the delays outside the device are those of `config`. Frames on their way keep theirs, and
+    /// none overtakes another on its way out.
+    pub fn set_delays(&mut self, config: &LineConfig) {
+        let LineConfig { sensing, link_out, link_back, dead_time, .. } = *config;
+        self.config = LineConfig { sensing, link_out, link_back, dead_time, ..self.config.clone() };
+    }
+
     /// The frame behind the command in force; `None` while the initial command holds.
     pub fn in_force(&self) -> Option<&Frame> {
         self.in_force.as_ref()

@@ -117,6 +117,33 @@ impl Profile {
     }
 }
 
+/// What an experiment makes of the durations of a source.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adjustment {
+    /// Factor of pre- and post-processing.
+    pub around: f64,
+    /// Factor of compute and its copies.
+    pub compute: f64,
+    /// No inference takes longer in all: what is over is cut from its compute and copies.
+    pub at_most: Option<Span>,
+}
+
+impl Adjustment {
+    fn of(&self, service: ServiceTime) -> ServiceTime {
+        let ServiceTime { pre, host_to_device, compute, device_to_host, post } = service;
+        let over = self.at_most.map_or(Span::ZERO, |most| (service.total() - most).max(Span::ZERO));
+        let inner = host_to_device + compute + device_to_host;
+        let kept = if inner > Span::ZERO { ((inner - over).0.max(0)) as f64 / inner.0 as f64 } else { 1.0 };
+        ServiceTime {
+            pre: pre.times(self.around),
+            host_to_device: host_to_device.times(self.compute * kept),
+            compute: compute.times(self.compute * kept),
+            device_to_host: device_to_host.times(self.compute * kept),
+            post: post.times(self.around),
+        }
+    }
+}
+
 /// Where the service time of an inference comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
@@ -135,6 +162,8 @@ pub enum Source {
         /// Whether its source occupied the device.
         occupies: bool,
     },
+    /// Another source's durations, changed by an experiment.
+    Adjusted(Arc<Source>, Adjustment),
 }
 
 impl Source {
@@ -146,13 +175,17 @@ impl Source {
         match self {
             Self::Fixed(_) => false,
             Self::Recorded { occupies } => *occupies,
+            Self::Adjusted(source, _) => source.occupies(),
             _ => true,
         }
     }
 
     /// Whether the numbers are a model of a device rather than a measurement or a setting.
     pub fn modelled(&self) -> bool {
-        matches!(self, Self::Profile(_))
+        match self {
+            Self::Adjusted(source, _) => source.modelled(),
+            _ => matches!(self, Self::Profile(_)),
+        }
     }
 
     /// The service time of `frame`, or `None` when only a clock or a recording can tell.
@@ -162,6 +195,7 @@ impl Source {
             Self::Replay(trace) => trace.service(seed, frame, idle),
             Self::Profile(profile) => profile.service(seed, frame),
             Self::Service(span) | Self::Fixed(span) => Some(ServiceTime::compute(*span)),
+            Self::Adjusted(source, by) => source.service(seed, frame, idle).map(|service| by.of(service)),
         }
     }
 }
@@ -192,6 +226,32 @@ mod tests {
         assert!((q(1.0 - TAIL) - 122_100_000.0).abs() < 10.0, "the maximum is at 1 - TAIL");
         let middle = q(1.0 - 1e-4) * q(1.0 - 1e-4) / (q(1.0 - 1e-3) * q(1.0 - 1e-5));
         assert!((middle - 1.0).abs() < 1e-5, "exponential in -ln(1 - q): {middle}");
+    }
+
+    #[test]
+    fn an_experiment_changes_durations_part_by_part() {
+        let ms = |ms: f64| Span::from_ms(ms);
+        let service = ServiceTime {
+            pre: ms(2.0),
+            host_to_device: ms(1.0),
+            compute: ms(30.0),
+            device_to_host: ms(1.0),
+            post: ms(4.0),
+        };
+        let by = |around, compute, at_most: Option<f64>| {
+            Adjustment { around, compute, at_most: at_most.map(ms) }.of(service)
+        };
+        assert_eq!(by(1.0, 1.0, None), service);
+        assert_eq!(by(0.0, 1.0, None).total(), ms(32.0));
+        assert_eq!(by(0.5, 0.25, None).total(), ms(11.0));
+        assert_eq!(by(1.0, 1.0, Some(22.0)).total(), ms(22.0));
+        assert_eq!(by(1.0, 1.0, Some(22.0)).pre, ms(2.0), "a spike is one of compute");
+        let source = Source::Adjusted(
+            Arc::new(Source::Fixed(ms(10.0))),
+            Adjustment { around: 1.0, compute: 1.5, at_most: None },
+        );
+        assert_eq!(source.service(0, 0, Span::ZERO), Some(ServiceTime::compute(ms(15.0))));
+        assert!(!source.occupies());
     }
 
     #[test]

@@ -51,6 +51,12 @@ impl Span {
         Self((secs * NANOS_PER_SEC as f64).round_ties_even() as i64)
     }
 
+    /// So many times as long, rounded to the nearest nanosecond.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        if factor == 1.0 { self } else { Self((self.0 as f64 * factor).round_ties_even() as i64) }
+    }
+
     /// Milliseconds, for people.
     pub fn ms(self) -> f64 {
         self.0 as f64 / 1e6

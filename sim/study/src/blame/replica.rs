@@ -1,0 +1,194 @@
+//! One replica: the run itself with other noise and another sensor phase, and its forks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use episode::{Driver, Entry, Episode, Outcome, Story, Supply};
+use plant::Contact;
+use scenario::Setup;
+use timing::{Fate, SimTime, Span, Stage, Stream, draw, draw_unit};
+
+use super::change::{Change, Part};
+use super::{Accused, Verdict};
+use crate::StudyError;
+use crate::pool::Load;
+
+/// Slower than this the robot stands, m/s.
+const STANDING: f64 = 0.02;
+/// How finely the last avoidable moment is sought.
+const MOMENT: Span = Span(10_000_000);
+
+/// A run that collided.
+pub(crate) struct Factual {
+    /// At its start.
+    pub start: Episode,
+    /// The window's length before the contact.
+    pub before: Episode,
+    pub contact: Contact,
+    pub story: Story,
+    /// Until when a fork is watched.
+    pub until: SimTime,
+    /// An actor was hit.
+    pub actor: bool,
+    /// Latency of the first command that knew of the obstacle; the median where there was none.
+    pub latency: Span,
+    /// What its stages took.
+    pub stages: Vec<(Stage, Span)>,
+    /// Median service time, where some inferences take longer.
+    pub spikes: Option<Span>,
+    /// Parts of the latency that take time.
+    pub parts: Vec<Part>,
+}
+
+/// Runs episodes with one engine.
+pub(crate) struct Bench {
+    driver: Driver,
+    /// Episodes so far.
+    pub runs: usize,
+}
+
+impl Bench {
+    pub fn new(accused: &Accused, load: &Load) -> Result<Self, StudyError> {
+        let supply = match &accused.network {
+            Some((model, contract)) => {
+                let engine = load(model).map_err(|why| StudyError::Engine { model: model.clone(), why })?;
+                Supply::Engine { engine, contract: *contract }
+            }
+            None => Supply::Nobody,
+        };
+        Ok(Self { driver: Driver::new(supply), runs: 0 })
+    }
+
+    /// The run, or one like it; `None` when it does not collide.
+    pub fn factual(&mut self, accused: &Accused, index: u64, window: Span) -> Result<Option<Factual>, StudyError> {
+        let setup = jittered(&accused.setup, index);
+        let mut start = Episode::new(Arc::new(setup), accused.source.clone())?;
+        start.schedule_edits(accused.edits.iter().cloned());
+        let mut episode = start.clone();
+        episode.keep_log();
+        self.pump(&mut episode, SimTime::NEVER);
+        let log = episode.take_log();
+        let contact =
+            log.iter().find_map(|entry| if let Entry::Contact(contact) = entry { Some(contact) } else { None });
+        let (Some(contact), Some(story), Some(Outcome::Collision)) = (contact, episode.story(), episode.outcome())
+        else {
+            return Ok(None);
+        };
+        let mut before = start.clone();
+        self.pump(&mut before, contact.at - window);
+        let first = first_that_knew(&log, contact.index);
+        let config = &episode.setup().line;
+        let stages = first.and_then(|frame| frame.stages(config)).map(Vec::from).unwrap_or_default();
+        let mut latencies = episode.stats().latencies.clone();
+        let latency = first.and_then(|frame| frame.latency()).unwrap_or_else(|| median(&mut latencies));
+        let services: Vec<_> =
+            log.iter().filter_map(|e| if let Entry::Predicted(p) = e { Some(p.service) } else { None }).collect();
+        let mut times = services.iter().map(timing::ServiceTime::total).collect();
+        let usual = median(&mut times);
+        let takes = |part: Part| match part {
+            Part::Sensing => config.sensing > Span::ZERO,
+            Part::Link => config.link_out + config.link_back > Span::ZERO,
+            Part::PrePost => services.iter().any(|s| s.pre + s.post > Span::ZERO),
+            Part::Compute => services.iter().any(|s| s.total() > s.pre + s.post),
+            Part::Actuation => config.dead_time > Span::ZERO,
+        };
+        Ok(Some(Factual {
+            until: contact.at + window,
+            actor: contact.index >= episode.setup().world.obstacles.len(),
+            contact: contact.clone(),
+            story: story.clone(),
+            latency,
+            stages,
+            spikes: times.last().filter(|longest| **longest > usual).map(|_| usual),
+            parts: Part::ALL.into_iter().filter(|part| takes(*part)).collect(),
+            start,
+            before,
+        }))
+    }
+
+    fn pump(&mut self, episode: &mut Episode, until: SimTime) {
+        self.runs += 1;
+        self.driver.pump(episode, until, Duration::ZERO);
+    }
+
+    /// The impact speed of a fork before the contact, m/s; zero when nothing is hit until the window has passed.
+    pub fn impact(&mut self, factual: &Factual, change: &Change) -> f64 {
+        self.impact_from(&factual.before, change, factual.until)
+    }
+
+    fn impact_from(&mut self, from: &Episode, change: &Change, until: SimTime) -> f64 {
+        let mut fork = change.fork(from);
+        self.pump(&mut fork, until);
+        // A touch at no speed at all is one.
+        fork.story().map_or(0.0, |story| story.impact_speed.max(f64::MIN_POSITIVE))
+    }
+
+    /// What a fork at `from` says.
+    pub fn verdict(&mut self, factual: &Factual, from: &Episode) -> Verdict {
+        if factual.actor && factual.contact.robot_speed.abs() < STANDING {
+            return Verdict::Actor;
+        }
+        let mut avoids = |change| self.impact_from(from, &change, factual.until) == 0.0;
+        match (avoids(Change::NO_LATENCY), avoids(Change::EXPERT)) {
+            (true, true) => Verdict::Joint,
+            (true, false) => Verdict::Latency,
+            (false, true) => Verdict::Model,
+            (false, false) if avoids(Change::BOTH) => Verdict::Either,
+            (false, false) => Verdict::Unavoidable,
+        }
+    }
+
+    /// The last instant within the window from which the expert without latency avoids it, to 10 ms, taken to be the border
+    /// between instants that all do and instants that all do not; `None` when not even the first does.
+    pub fn last_avoidable(&mut self, factual: &Factual) -> Option<SimTime> {
+        let mut at = |t: SimTime| {
+            let mut then = factual.before.clone();
+            self.pump(&mut then, t);
+            self.impact_from(&then, &Change::BOTH, factual.until) == 0.0
+        };
+        let (mut early, mut late) = (factual.before.now(), factual.contact.at);
+        if !at(early) {
+            return None;
+        }
+        while late - early > MOMENT {
+            let middle = early + (late - early).times(0.5);
+            if at(middle) { early = middle } else { late = middle }
+        }
+        Some(early)
+    }
+}
+
+/// The same variant with other noise and another sensor phase; 0 is the variant itself.
+fn jittered(setup: &Setup, index: u64) -> Setup {
+    let mut setup = setup.clone();
+    if index > 0 {
+        Arc::make_mut(&mut setup.world).seed = draw(setup.world.seed, Stream::Jitter, 2 * index);
+        let capture = &mut setup.line.capture;
+        capture.phase = capture.rate.period().times(draw_unit(setup.seed, Stream::Jitter, 2 * index + 1));
+    }
+    setup
+}
+
+/// The first applied frame in which the thing was in sight, in its last unbroken stretch of sight.
+fn first_that_knew(log: &[Entry], thing: usize) -> Option<&timing::Frame> {
+    let mut sees = std::collections::BTreeMap::new();
+    let mut first = None;
+    for entry in log {
+        match entry {
+            Entry::Observed(o) => {
+                sees.insert(o.frame, o.seen.iter().any(|seen| seen.index == thing));
+            }
+            Entry::Ended { frame, fate: Fate::Applied, .. } => {
+                let saw = sees.get(&frame.id) == Some(&true);
+                first = if saw { first.or(Some(frame)) } else { None };
+            }
+            _ => {}
+        }
+    }
+    first
+}
+
+fn median(spans: &mut Vec<Span>) -> Span {
+    spans.sort_unstable();
+    spans.get(spans.len() / 2).copied().unwrap_or_default()
+}

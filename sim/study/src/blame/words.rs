@@ -1,0 +1,113 @@
+//! The answer in words.
+
+use std::fmt::Write;
+
+use super::{Blame, Verdict};
+
+impl Verdict {
+    /// One word or two.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Latency => "latency",
+            Self::Model => "model",
+            Self::Joint => "joint",
+            Self::Either => "either",
+            Self::Unavoidable => "unavoidable",
+            Self::Actor => "the actor",
+            Self::NoCollision => "no collision",
+            Self::Undetermined => "undetermined",
+        }
+    }
+}
+
+impl Blame {
+    /// One paragraph.
+    pub fn paragraph(&self) -> String {
+        let hit = &self.story.hit;
+        let ms = self.latency_ms;
+        let why = match self.verdict {
+            Verdict::Latency => format!(
+                "Latency is to blame: without it the same network would not have hit the {hit}; the expert's eyes, as late as \
+                 the network's, would have."
+            ),
+            Verdict::Model => format!(
+                "The model is to blame: without any latency it would have hit the {hit} too; the expert, as late as it was, \
+                 would not have."
+            ),
+            Verdict::Joint => format!(
+                "Latency and model are to blame together: either remedy alone, no latency or the expert's decisions, would have \
+                 spared the {hit}."
+            ),
+            Verdict::Either => format!(
+                "Latency and model are each enough to hit the {hit}: taking one away does not avoid it, taking both does."
+            ),
+            Verdict::Unavoidable => format!("It could not be avoided: the expert without latency hits the {hit} too."),
+            Verdict::Actor => format!("The {hit} walked into the standing robot."),
+            Verdict::NoCollision => "Most replicas do not collide: it was chance.".into(),
+            Verdict::Undetermined => "The replicas do not agree on what was to blame.".into(),
+        };
+        let margin = match (self.critical_latency_ms, self.margin_ms) {
+            (Some(critical), Some(margin)) if margin < 0.0 => format!(
+                " The first command that knew of it was {ms:.0} ms old; with {critical:.0} ms it would have ended well: {:.0} ms less.",
+                -margin
+            ),
+            _ => String::new(),
+        };
+        format!("{why}{margin}")
+    }
+
+    /// The paragraph, then the numbers.
+    pub fn text(&self) -> String {
+        let mut text =
+            format!("{}, seed {}: {}\n{}\n", self.scenario, self.seed, self.story.sentence(), self.paragraph());
+        let replicas: usize = self.split.values().sum();
+        let split = |split: &std::collections::BTreeMap<Verdict, usize>| {
+            let parts: Vec<String> = split.iter().map(|(verdict, n)| format!("{} {n}", verdict.label())).collect();
+            parts.join(", ")
+        };
+        let _ = writeln!(text, "  verdict    {} ({} of {replicas} replicas)", self.verdict.label(), split(&self.split));
+        let _ = writeln!(
+            text,
+            "             changed from {} s before the contact on; changed from the start on: {}",
+            self.window_s,
+            split(&self.split_from_start)
+        );
+        let intervals: Vec<String> = self
+            .intervals
+            .iter()
+            .map(|i| format!("{} {:.0} to {:.0} ms", if i.safe { "safe" } else { "hits" }, i.from_ms, i.to_ms))
+            .collect();
+        let _ = writeln!(text, "  latency    {:.1} ms when it knew; {}", self.latency_ms, intervals.join(", "));
+        let stages: Vec<String> = self
+            .stages_ms
+            .iter()
+            .filter(|(_, ms)| **ms > 0.0)
+            .map(|(stage, ms)| format!("{stage} {ms:.1} ms"))
+            .collect();
+        if !stages.is_empty() {
+            let _ = writeln!(text, "  stages     {}", stages.join(", "));
+        }
+        if let Some(shares) = &self.shares {
+            let shares: Vec<String> =
+                shares.iter().map(|(part, share)| format!("{part} {:.0} %", share * 100.0)).collect();
+            let _ = writeln!(text, "  shares     {} of the impact speed that latency brought", shares.join(", "));
+        }
+        match self.last_avoidable_s {
+            Some(at) => {
+                let before = self.story.at_s - at;
+                let _ = writeln!(
+                    text,
+                    "  too late   from {at:.2} s on, {before:.2} s before the contact; until then the expert without latency avoids it"
+                );
+            }
+            None => {
+                let _ = writeln!(text, "  too late   all of the {} s before the contact", self.window_s);
+            }
+        }
+        for what in &self.what_if {
+            let _ = writeln!(text, "  what if    {}: avoided in {} of {}", what.change, what.avoids, what.of);
+        }
+        let _ = writeln!(text, "  {} episodes and forks", self.episodes);
+        text
+    }
+}

@@ -62,6 +62,7 @@ fn badge(source: &Source, history: &History) -> Badge {
         Source::Replay(_) | Source::Recorded { .. } => Badge::Recorded,
         Source::Profile(_) => Badge::Modelled,
         Source::Service(_) | Source::Fixed(_) => Badge::Set,
+        Source::Adjusted(source, _) => badge(source, history),
     }
 }
 

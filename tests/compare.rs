@@ -115,7 +115,7 @@ fn mistakes_are_explained() {
         (vec!["lesson", "--models", "pilot,straight", "--latency", "zero,zero,zero"], "3 latencies for 2 models"),
         (vec!["lesson", "set:quick", "--models", "expert"], "set:NAME alone"),
         (vec!["set:nowhere", "--models", "expert"], "cannot be read"),
-        (vec!["no-such", "--models", "expert"], "cannot be read"),
+        (vec!["no-such", "--models", "expert"], "there is no scenario `no-such`"),
         (vec!["lesson", "--models", "expert", "--latency", "profile:orin"], "profiles here"),
         (vec!["lesson"], "--models"),
     ] {

@@ -80,10 +80,10 @@ impl Bench {
         let config = &episode.setup().line;
         let stages = first.and_then(|frame| frame.stages(config)).map(Vec::from).unwrap_or_default();
         let mut latencies = episode.stats().latencies.clone();
-        let latency = first.and_then(|frame| frame.latency()).unwrap_or_else(|| median(&mut latencies));
+        let latency = first.and_then(timing::Frame::latency).unwrap_or_else(|| median(&mut latencies));
         let services: Vec<_> =
             log.iter().filter_map(|e| if let Entry::Predicted(p) = e { Some(p.service) } else { None }).collect();
-        let mut times = services.iter().map(timing::ServiceTime::total).collect();
+        let mut times: Vec<Span> = services.iter().map(timing::ServiceTime::total).collect();
         let usual = median(&mut times);
         let takes = |part: Part| match part {
             Part::Sensing => config.sensing > Span::ZERO,
@@ -188,7 +188,7 @@ fn first_that_knew(log: &[Entry], thing: usize) -> Option<&timing::Frame> {
     first
 }
 
-fn median(spans: &mut Vec<Span>) -> Span {
+fn median(spans: &mut [Span]) -> Span {
     spans.sort_unstable();
     spans.get(spans.len() / 2).copied().unwrap_or_default()
 }

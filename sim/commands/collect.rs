@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn rates_are_positive_numbers() {
-        assert_eq!(rate("10").map(|rate| rate.hz()), Ok(10.0));
+        assert_eq!(rate("10").map(timing::Rate::hz), Ok(10.0));
         for wrong in ["0", "-1", "NaN", "ten", "1e9", ""] {
             assert!(rate(wrong).unwrap_err().contains("captures a second"), "{wrong}");
         }

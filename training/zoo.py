@@ -158,6 +158,22 @@ class Zoo:
         return self.kept("student", self.start(), lambda n: self.fit(
             "student", n, self.data(), self.steps["student"], 1.5e-3, 11, self.taught()))
 
+    def base(self):
+        """The student that is made cheaper: the one nearer to the expert on held-out frames. A teacher that has not learnt enough
+        teaches nothing good, and then it is the one from labels alone."""
+        path = self.path("base.json")
+        if not path.exists():
+            held_out = load([self.held_out()])
+            off = {name: zoo_cards.open_loop(self.path(f"onnx/{name}.onnx"), held_out, 3000)["divergence"]
+                   for name in ("student", "student-labels")}
+            say(f"divergence from the expert: {off}")
+            path.write_text(json.dumps(min(off, key=off.get)))
+        return json.loads(path.read_text())
+
+    def cheapened(self):
+        """The network of the base, and the targets on which it learnt."""
+        return (self.student(), self.taught()) if self.base() == "student" else (self.labels(), batch)
+
     def pruned(self, percent):
         name = f"student-pruned{percent}"
         widths = self.path(f"{name}.json")
@@ -165,11 +181,11 @@ class Zoo:
             return self.kept(name, Student(*json.loads(widths.read_text())), None)
         random = np.random.default_rng(percent)
         some = [np.sort(random.choice(len(self.data()[0]), min(256, len(self.data()[0])), replace=False)) for _ in range(8)]
-        taught = self.taught()
-        slim = compress.prune(self.student(), (taught(self.data(), index, k % 2) for k, index in enumerate(some)), 1 - percent / 100)
+        network, target = self.cheapened()
+        slim = compress.prune(network, (target(self.data(), index, k % 2) for k, index in enumerate(some)), 1 - percent / 100)
         widths.write_text(json.dumps(slim.widths()))
         say(f"{name}: {slim.widths()}, {slim.macs():,} multiply-accumulates")
-        return self.kept(name, slim, lambda n: self.fit(name, n, self.data(), self.steps["pruned"], 1e-3, percent, taught))
+        return self.kept(name, slim, lambda n: self.fit(name, n, self.data(), self.steps["pruned"], 1e-3, percent, target))
 
     def frames(self, count):
         """Inputs for calibration, from what was collected for training."""
@@ -186,9 +202,9 @@ class Zoo:
         made |= {f"student-pruned{p}": lambda path, p=p: export(self.pruned(p), path) for p in (30, 50)}
         frames = 20 if self.args.quick else 400
         onnx = lambda name: self.path(f"onnx/{name}.onnx")
-        made["student-fp16"] = lambda path: compress.half(onnx("student"), path)
-        for name in ("student", "student-pruned50"):
-            made[f"{name}-int8"] = lambda path, name=name: compress.quantise(onnx(name), path, self.frames(frames))
+        made["student-fp16"] = lambda path: compress.half(onnx(self.base()), path)
+        made["student-int8"] = lambda path: compress.quantise(onnx(self.base()), path, self.frames(frames))
+        made["student-pruned50-int8"] = lambda path: compress.quantise(onnx("student-pruned50"), path, self.frames(frames))
         if self.args.quick:
             made = {name: work for name, work in made.items() if name not in ("teacher-p4", "teacher-p2")}
         self.path("onnx").mkdir(exist_ok=True)
@@ -202,7 +218,8 @@ class Zoo:
         """By artefact the network with its parameters and multiply-accumulates."""
         teacher, student, labels = self.teacher(), self.student(), self.labels()
         found = {f"teacher-p{patch}": Fixed(teacher, patch) for patch in PATCHES}
-        found |= {"student": student, "student-fp16": student, "student-int8": student, "student-labels": labels}
+        base = self.cheapened()[0]
+        found |= {"student": student, "student-fp16": base, "student-int8": base, "student-labels": labels}
         for percent in (30, 50):
             found[f"student-pruned{percent}"] = self.pruned(percent)
         return found | {"student-pruned50-int8": found["student-pruned50"]}

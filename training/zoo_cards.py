@@ -21,15 +21,15 @@ WHAT = {
                "all patch sizes (FlexiViT); trained with few tokens, then shortly with all sizes.",
     "student": "A small convolutional network, trained on the mean of the expert's and the teacher's distribution over actions.",
     "student-labels": "The same network as `student`, with the same start, data, steps and order, trained on the expert's distribution alone.",
-    "student-fp16": "`student` with weights and arithmetic in sixteen bits. On a CPU it is no faster: it is widened again to compute.",
-    "student-int8": "`student` in eight bits: static QDQ, unsigned activations calibrated on collected frames, signed weights by channel.",
-    "student-pruned30": "`student` with whole channels removed by first-order Taylor importance, and trained again.",
-    "student-pruned50": "`student` with whole channels removed by first-order Taylor importance, and trained again.",
+    "student-fp16": "`{base}` with weights and arithmetic in sixteen bits. On a CPU it is no faster: it is widened again to compute.",
+    "student-int8": "`{base}` in eight bits: static QDQ, unsigned activations calibrated on collected frames, signed weights by channel.",
+    "student-pruned30": "`{base}` with whole channels removed by first-order Taylor importance, and trained again.",
+    "student-pruned50": "`{base}` with whole channels removed by first-order Taylor importance, and trained again.",
     "student-pruned50-int8": "`student-pruned50` in eight bits.",
 }
 
 
-def open_loop(zoo, path, held_out, count):
+def open_loop(path, held_out, count):
     """Of some held-out frames: divergence from the expert's distribution (nats), the expert's cost that the likeliest action adds
     to the best one's (metres of way, at most 5 a frame), and how often both are the same."""
     session = onnxruntime.InferenceSession(str(path), options(), providers=["CPUExecutionProvider"])
@@ -92,7 +92,7 @@ def evaluate(zoo, name, path, held_out):
     if kept.exists() and json.loads(kept.read_text())["sha256"] == digest:
         return json.loads(kept.read_text())
     say(f"{name}: evaluating")
-    found = {"sha256": digest, "open_loop": open_loop(zoo, path, held_out, frames),
+    found = {"sha256": digest, "open_loop": open_loop(path, held_out, frames),
              "closed_loop": closed_loop(zoo, path, courses, seeds) if courses else {}}
     kept.parent.mkdir(exist_ok=True)
     kept.write_text(json.dumps(found))
@@ -105,7 +105,7 @@ def wilson(count, of):
         return 0.0, 1.0
     z, p = 1.96, count / of
     middle, half = p + z * z / (2 * of), z * (p * (1 - p) / of + z * z / (4 * of * of)) ** 0.5
-    return (middle - half) / (1 + z * z / of), (middle + half) / (1 + z * z / of)
+    return max(0.0, (middle - half) / (1 + z * z / of)), min(1.0, (middle + half) / (1 + z * z / of))
 
 
 def arrivals(found):
@@ -140,6 +140,8 @@ def card(zoo, name, path, network, found, others):
         from camera_networks import BEAMS_OF_PATCH
         patch = network.teacher.patch
         text = text.format(patch=patch, beams=BEAMS_OF_PATCH[patch], tokens=network.teacher.tokens())
+    else:
+        text = text.format(base=zoo.base())
     error = found["open_loop"]
     rows = "\n".join(f"| {title} | {arrivals(row)} |" for title, row in others)
     facts = {"training_seeds": 200_000, "held_out_seeds": 900_000, "steps": zoo.steps, "rounds": zoo.rounds,

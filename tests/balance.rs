@@ -125,7 +125,8 @@ fn the_network_bears_more_than_its_scenario_asks_and_no_more_than_the_bound() {
     let trusted = sums.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
     let options = Options { trusted, ..Options::default() };
     let engine = runtime::load(&root().join("assets/models/balancer.onnx"), &options).expect("the balancer");
-    let reached = reached(None, Supply::Worker { worker: Worker::spawn(engine), contract: Some(pilot::Contract::Balancer) });
+    let reached =
+        reached(None, Supply::Worker { worker: Worker::spawn(engine), contract: Some(pilot::Contract::Balancer) });
     println!("network: stands to {reached} ms; any gains to {:.1} ms", bound());
     assert!(reached > FIRST, "{reached} ms");
 }

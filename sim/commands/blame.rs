@@ -125,16 +125,12 @@ fn accused(args: &Args, mut setup: Setup, source: Source, edits: Vec<episode::Ed
             fit(&engine(model, &args.runtime.options())?.info().model.clone(), &setup.world.robot).into_diagnostic()?;
         network = contract.map(|contract| (model.clone(), contract));
     }
-    match &network {
-        Some((_, contract)) if contract.needs_camera() => {
-            setup.give_camera();
-        }
-        Some(_) => {}
-        // A surrogate's decisions are the expert's.
-        None if matches!(setup.pilot, PilotSpec::Network { .. } | PilotSpec::Surrogate { .. }) => {
-            setup.pilot = PilotSpec::Expert;
-        }
-        None => {}
+    if network.as_ref().is_some_and(|(_, contract)| contract.needs_camera()) {
+        setup.give_camera();
+    }
+    // A surrogate's decisions are the expert's.
+    if network.is_none() && matches!(setup.pilot, PilotSpec::Network { .. } | PilotSpec::Surrogate { .. }) {
+        setup.pilot = PilotSpec::Expert;
     }
     Ok(Accused { setup, source, edits, network })
 }

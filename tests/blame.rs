@@ -45,3 +45,52 @@ fn without_a_collision_there_is_nothing_to_blame() {
     assert_eq!(deadtime(&["blame", "lesson", "--latency", "measured"]).status.code(), Some(2));
     assert_eq!(deadtime(&["blame", "braking", "--window", "0"]).status.code(), Some(2));
 }
+
+/// A corridor as wide as the robot's turn allows nothing but braking in.
+fn scenario(robot: &str, rest: &str) -> String {
+    format!(
+        "title = \"planted\"\nduration_s = 8\n[robot]\n{robot}\n[[wall]]\npath = [[-2, -0.5], [12, -0.5]]\n[[wall]]\npath = [[-2, 0.5], [12, 0.5]]\n{rest}\n"
+    )
+}
+
+fn planted(text_of: &str, more: &[&str]) -> serde_json::Value {
+    let (_keep, dir) = folder();
+    let path = dir.join("planted.toml");
+    std::fs::write(&path, text_of).expect("written");
+    json(&deadtime(&[&["blame", text(&path), "--replicas", "3", "--json"], more].concat()))
+}
+
+#[test]
+fn what_nobody_could_avoid_is_nobody_s_fault() {
+    // Braking from 2 m/s takes 1 m; there is half of it.
+    let robot = "cruise = 2.0\nspeed = 2.0\ngoal = { x = 10, y = 0, radius = 0.5 }";
+    let wall = "[[box]]\nname = \"crate\"\nx = 1.25\ny = 0\nlength = 1.0\nwidth = 0.9\n\
+                [controller]\npilot = \"expert\"\n[latency]\nsource = \"fixed:50\"";
+    let blame = planted(&scenario(robot, wall), &[]);
+    assert_eq!(blame["verdict"], "unavoidable", "{blame}");
+    assert!(blame["last_avoidable_s"].is_null());
+}
+
+#[test]
+fn who_walks_into_a_standing_robot_has_the_fault() {
+    let robot = "cruise = 0.01\ngoal = { x = 10, y = 0, radius = 0.5 }";
+    let walker = "[[actor]]\nname = \"walker\"\npath = [[4, 0], [-1, 0]]\nspeed = 1.0\ntrigger = { at_s = 0 }\n\
+                  [controller]\npilot = \"straight\"\n[latency]\nsource = \"fixed:50\"";
+    let blame = planted(&scenario(robot, walker), &[]);
+    assert_eq!(blame["verdict"], "actor", "{blame}");
+    assert_eq!(blame["story"]["hit"], "walker");
+}
+
+#[test]
+fn the_stages_share_what_latency_brought() {
+    let braking = std::fs::read_to_string(crate::support::root().join("scenarios/braking.toml")).expect("braking");
+    let staged = braking.replace("[latency]", "[latency]\nsensing_ms = 60\ndead_time_ms = 60");
+    assert_ne!(staged, braking);
+    let blame = planted(&staged, &["--latency", "fixed:60"]);
+    let share = |part: &str| blame["shares"][part].as_f64().unwrap_or_else(|| panic!("{part}: {blame}"));
+    // A pure delay is a pure delay, whichever stage it is in.
+    for part in ["sensing", "compute", "actuation"] {
+        assert!((share(part) - 1.0 / 3.0).abs() < 0.02, "{part}: {blame}");
+    }
+    assert_eq!(blame["shares"].as_object().map(serde_json::Map::len), Some(3));
+}

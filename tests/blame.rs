@@ -94,3 +94,31 @@ fn the_stages_share_what_latency_brought() {
     }
     assert_eq!(blame["shares"].as_object().map(serde_json::Map::len), Some(3));
 }
+
+#[test]
+fn a_latency_that_a_person_set_on_the_way_is_held_in_the_forks() {
+    use episode::{Change, Edit};
+    use study::{Accused, Inquiry, blame};
+    use timing::{SimTime, Source, Span};
+    // Without latency until half a second, then 200 ms; the forks begin before that.
+    let later = Change::Source(Source::Fixed(Span::from_ms(200.0)));
+    let accused = Accused {
+        setup: crate::support::setup("braking", 0),
+        source: Source::ZERO,
+        edits: vec![Edit { at: SimTime(500_000_000), change: later }],
+        network: None,
+    };
+    let inquiry = Inquiry { window: Span::from_secs(1.5), replicas: 2, jobs: 1 };
+    let none = |_: &str| Err("there is no network".to_owned());
+    let blame = blame(&accused, &inquiry, &none, &()).expect("a run").expect("a collision");
+    // Each of them is as late as the run was: what does not touch the latency still hits, and less of it does not.
+    assert!(blame.intervals.len() == 2 && blame.intervals[0].safe && !blame.intervals[1].safe, "{:?}", blame.intervals);
+}
+
+#[test]
+fn a_log_that_ended_well_has_nobody_to_blame() {
+    let (_keep, dir) = folder();
+    let log = dir.join("run.mcap");
+    deadtime(&["run", "braking", "--log", text(&log)]);
+    assert_eq!(deadtime(&["blame", text(&log)]).status.code(), Some(4));
+}

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use episode::fit;
+use episode::{Change, fit};
 use miette::{IntoDiagnostic, Result, miette};
 use scenario::{Latency, PilotSpec, Setup};
 use study::{Accused, Blame, Inquiry, Verdict};
@@ -65,10 +65,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let load = |model: &str| engine(model, &options).map_err(|report| in_words(&report));
     let Some(blame) = study::blame(&accused, &inquiry, &load, &Bar::default()).map_err(report)? else {
         if log {
-            eprintln!(
-                "no verdict: run again on this machine's engine, the network's outputs differ so far that it does not collide"
-            );
-            return Ok(ExitCode::from(UNTRUSTED));
+            let outcome =
+                record::read(&what).into_diagnostic()?.summary.and_then(|summary| summary.get("outcome").cloned());
+            if outcome.is_none_or(|outcome| outcome == "collision") {
+                eprintln!("no verdict: run again from the log on this machine's engine, it does not collide");
+                return Ok(ExitCode::from(UNTRUSTED));
+            }
         }
         eprintln!("{}, seed {}: no collision, so nothing is to blame", accused.setup.name, accused.setup.seed);
         return Ok(ExitCode::from(NOTHING));
@@ -94,13 +96,20 @@ fn from_log(args: &Args, path: &Path) -> Result<Accused> {
             path.display()
         ));
     }
-    let recording = record::read(path).into_diagnostic()?;
+    let mut recording = record::read(path).into_diagnostic()?;
     let setup = super::replay::recorded_setup(&recording.header, path)?;
     let latency: Latency = recording.header.latency.parse().map_err(|e| miette!("the log's latency: {e}"))?;
+    let again = || -> Result<Source> { Ok(Source::Replay(Arc::new(record::trace(path).into_diagnostic()?))) };
     let source = match latency {
-        Latency::Measured | Latency::Replay(_) => Source::Replay(Arc::new(record::trace(path).into_diagnostic()?)),
+        Latency::Measured | Latency::Replay(_) => again()?,
         other => source(&other)?,
     };
+    // What a clock, a trace or a profile told after an edit: the log holds it frame by frame.
+    for edit in &mut recording.edits {
+        if let Change::Source(source @ Source::Recorded { .. }) = &mut edit.change {
+            *source = again()?;
+        }
+    }
     accused(args, setup, source, recording.edits)
 }
 

@@ -90,19 +90,27 @@ impl Episode {
         })
     }
 
-    /// A fork in which other things hold from now on: who drives and how late. For counterfactuals: it keeps no log, and of the
-    /// edits that are still to come only those of the cruise speed and the compensation. The world stays as it is.
+    /// A fork in which other things hold from now on: who drives and how late. For counterfactuals: it keeps no log. `adjust` makes
+    /// the source of durations out of the one in force, and out of those that edits still to come will bring. The world, and what
+    /// a person changed until now, stay as they are.
     #[must_use]
-    pub fn branch(&self, change: impl FnOnce(&mut Setup), source: Source) -> Self {
+    pub fn branch(&self, change: impl FnOnce(&mut Setup), adjust: impl Fn(&Source) -> Source) -> Self {
         let mut setup = Setup::clone(&self.setup);
         change(&mut setup);
         let setup = Arc::new(Setup { world: self.setup.world.clone(), ..setup });
         let mut fork = self.clone();
         fork.line.set_delays(&setup.line);
-        fork.line.set_deadline(setup.line.deadline);
-        fork.line.set_source(source);
+        fork.line.set_source(adjust(self.line.source()));
+        for edit in &mut fork.edits {
+            if let Change::Source(source) = &mut edit.change {
+                *source = adjust(source);
+            }
+        }
+        if setup.line.deadline != self.setup.line.deadline {
+            fork.line.set_deadline(setup.line.deadline);
+            fork.edits.retain(|edit| !matches!(edit.change, Change::Deadline(_)));
+        }
         fork.mind.set_setup(setup.clone());
-        fork.edits.retain(|edit| matches!(edit.change, Change::Cruise(_) | Change::Compensation(_)));
         fork.log = None;
         fork.setup = setup;
         fork

@@ -83,11 +83,12 @@ impl Change {
     /// The fork in which it holds.
     pub fn fork(&self, episode: &Episode) -> Episode {
         let [sensing, link, around, compute, actuation] = self.factors;
-        let source = episode.line().source();
-        let source = if (around, compute) == (0.0, 0.0) {
-            Source::ZERO
-        } else {
-            Source::Adjusted(Arc::new(source.clone()), Adjustment { around, compute, at_most: self.at_most })
+        let adjust = |source: &Source| {
+            if (around, compute) == (0.0, 0.0) {
+                return Source::ZERO;
+            }
+            let adjustment = Adjustment { around, compute, at_most: self.at_most };
+            Source::Adjusted(Arc::new(source.clone()), adjustment)
         };
         let change = |setup: &mut Setup| {
             let line = &mut setup.line;
@@ -101,6 +102,6 @@ impl Change {
                 setup.pilot = PilotSpec::Expert;
             }
         };
-        episode.branch(change, source)
+        episode.branch(change, adjust)
     }
 }

@@ -198,7 +198,7 @@ class Student(nn.Module):
     STEPS = ((2, 2), (2, 2), (1, 1), (1, 1), (2, 2))
     BEAM_KERNELS, BEAM_STEPS = (7, 5, 5, 3, 3), (2, 2, 2, 1, 2)
 
-    def __init__(self, eyes=(32, 48, 48, 64, 64), ears=(32, 48, 64, 64, 64), dense=128):
+    def __init__(self, eyes=(32, 96, 96, 128, 64), ears=(32, 96, 96, 96, 64), dense=128):
         super().__init__()
         self.senses = Senses()
         self.eyes = nn.ModuleList(

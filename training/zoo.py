@@ -79,7 +79,7 @@ class Zoo:
         self.args, quick = args, args.quick
         self.episodes, self.rounds = (3, 1) if quick else (args.episodes, args.rounds)
         self.steps = {"round": 40, "student": 60, "teacher": 20, "fine": 4, "pruned": 20} if quick else {
-            "round": args.steps // 4, "student": args.steps, "teacher": args.teacher_steps, "fine": args.teacher_steps // 20, "pruned": args.pruned_steps}
+            "round": args.round_steps, "student": args.steps, "teacher": args.teacher_steps, "fine": args.fine_steps, "pruned": args.pruned_steps}
 
     def path(self, name):
         return self.args.data / name
@@ -258,10 +258,12 @@ def main():
     parser.add_argument("--models", type=Path, default=None, help="where the models go; default assets/models")
     parser.add_argument("--episodes", type=int, default=150, help="episodes a course and round; twice that of the expert")
     parser.add_argument("--rounds", type=int, default=2, help="rounds of DAgger")
-    parser.add_argument("--steps", type=int, default=6000, help="steps of a student")
+    parser.add_argument("--round-steps", type=int, default=600, help="steps before each round of DAgger, from the second on from the network before")
+    parser.add_argument("--steps", type=int, default=3000, help="steps of a student")
     parser.add_argument("--pruned-steps", type=int, default=1500, help="steps of a student after channels were removed")
-    parser.add_argument("--teacher-steps", type=int, default=4000, help="steps of the teacher with few tokens")
-    parser.add_argument("--teach", type=int, default=4, choices=PATCHES, help="the patch with which the teacher teaches")
+    parser.add_argument("--teacher-steps", type=int, default=3500, help="steps of the teacher with few tokens")
+    parser.add_argument("--fine-steps", type=int, default=300, help="steps of the teacher with all numbers of tokens, after these")
+    parser.add_argument("--teach", type=int, default=8, choices=PATCHES, help="the patch with which the teacher teaches")
     parser.add_argument("--ship", type=int, nargs="+", default=[1, 8], help="the patches whose teacher goes to the models")
     parser.add_argument("--test-seeds", type=int, default=100, help="test seeds of the others, on each course")
     parser.add_argument("--fine-seeds", type=int, default=20, help="test seeds of the teachers with 841 tokens and more, on the first course; five times that of the one with 233")
@@ -271,7 +273,7 @@ def main():
         return compress.memory_bound(ROOT / "assets/models/pilot.onnx", args.memory_bound, say)
     if not (args.all or args.quick or args.only):
         parser.error("say --all, --quick, --only STAGE or --memory-bound DIR")
-    torch.set_num_threads(args.jobs)
+    torch.set_num_threads(1)  # two are many times slower than one beside other work
     args.data = args.data or ROOT / "data" / ("zoo-quick" if args.quick else "zoo")
     args.data.mkdir(parents=True, exist_ok=True)
     args.models = args.models or (args.data / "models" if args.quick else ROOT / "assets/models")

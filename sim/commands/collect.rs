@@ -75,7 +75,8 @@ fn seeds(text: &str) -> Result<std::ops::Range<u64>, String> {
         .ok_or_else(|| format!("found `{text}`, expected such as 0..100"))
 }
 
-fn rate(text: &str) -> Result<timing::Rate, String> {
+/// A number of captures a second.
+pub fn rate(text: &str) -> Result<timing::Rate, String> {
     let hz = text.parse().ok().filter(|hz| (0.1..=1000.0).contains(hz));
     hz.and_then(timing::Rate::from_hz).ok_or_else(|| format!("found `{text}`, expected 0.1 to 1000 captures a second"))
 }

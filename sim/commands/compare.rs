@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use miette::{Report, Result, WrapErr, miette};
 use scenario::{Latency, Seeds};
 use study::{Comparison, Course, Entrant, Plan, Progress, ScenarioSource};
+use timing::Rate;
 
 use super::{UNTRUSTED, print_json};
 use crate::assets;
@@ -26,6 +27,9 @@ pub struct Args {
     /// A number of seeds, a range A..B, or a list; 20 unless a test set says
     #[arg(long, value_name = "N|A..B|LIST")]
     pub seeds: Option<Seeds>,
+    /// Captures a second in every scenario, instead of its own or the test set's
+    #[arg(long, value_parser = super::collect::rate, value_name = "HZ")]
+    pub hz: Option<Rate>,
     /// Each model's real latency: measured (alone, before anything is driven), zero, fixed:MS, service:MS, profile:NAME,
     /// replay:FILE; one for all, or one for each model
     #[arg(long, value_name = "L,...", value_delimiter = ',', default_value = "measured")]
@@ -93,22 +97,23 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 fn cases(args: &Args) -> Result<Cases> {
     let default = || "20".parse::<Seeds>().map_err(|why| miette!("{why}"));
-    let named = |names: &[String]| -> Result<Vec<Course>> {
-        names.iter().map(|name| Ok(assets::load_scenario(Path::new(name))?.into())).collect()
+    let named = |names: &[String], rate: Option<Rate>| -> Result<Vec<Course>> {
+        let course = |name: &String| Ok(Course { rate, ..assets::load_scenario(Path::new(name))?.into() });
+        names.iter().map(course).collect()
     };
     let Some(name) = args.scenarios.iter().find_map(|name| name.strip_prefix("set:")) else {
         let seeds = args.seeds.clone().map_or_else(default, Ok)?;
-        return Ok(Cases { courses: named(&args.scenarios)?, seeds, set: None });
+        return Ok(Cases { courses: named(&args.scenarios, args.hz)?, seeds, set: None });
     };
     if args.scenarios.len() > 1 {
         return Err(miette!("found a test set among other scenarios; expected set:NAME alone"));
     }
     let set = scenario::load_set(&assets::test_set(name))?;
-    // A set that is run with other seeds is another set: that its name and hash stand there would deceive.
+    // A set that is run with other seeds, or at another rate, is another set: that its name and hash stand there would deceive.
     let source = ScenarioSource { name: name.to_owned(), sha256: study::sha256(set.text().as_bytes()) };
-    let whole = args.seeds.is_none();
+    let whole = args.seeds.is_none() && args.hz.is_none();
     Ok(Cases {
-        courses: named(&set.scenarios)?,
+        courses: named(&set.scenarios, args.hz.or(set.hz.and_then(Rate::from_hz)))?,
         seeds: args.seeds.clone().unwrap_or(set.seeds),
         set: whole.then_some(source),
     })

@@ -80,6 +80,9 @@ pub struct TestSet {
     /// The same for each of them.
     #[serde(with = "words")]
     pub seeds: Seeds,
+    /// Captures a second in all of them; where not given, each scenario's own.
+    #[serde(default)]
+    pub hz: Option<f64>,
     /// The file's text.
     #[serde(skip)]
     text: String,
@@ -99,6 +102,10 @@ pub fn load_set(path: &Path) -> Result<TestSet, ScenarioError> {
     if set.scenarios.is_empty() {
         let help = "name at least one, such as scenarios = [\"lesson\"]";
         return Err(ScenarioError::file(&name, "`scenarios` is empty".into(), help.into()));
+    }
+    if let Some(hz) = set.hz.filter(|hz| !(0.1..=1000.0).contains(hz)) {
+        let help = "captures a second, such as hz = 10";
+        return Err(ScenarioError::file(&name, format!("`hz` is {hz}, expected 0.1 to 1000"), help.into()));
     }
     set.text = text;
     Ok(set)

@@ -70,6 +70,7 @@ pub fn compare(plan: &Plan, load: &Load, progress: &dyn Progress) -> Result<Comp
             .iter()
             .map(|course| ScenarioSource { name: course.name.clone(), sha256: course.sha256.clone() })
             .collect(),
+        hz: plan.courses.iter().find_map(|course| course.rate).map(timing::Rate::hz),
         set: plan.set.clone(),
         findings,
     })

@@ -147,7 +147,7 @@ impl Contestant {
     ) -> Result<(), StudyError> {
         let mut measured: Vec<((u64, usize), Arc<Trace>)> = Vec::new();
         for course in courses {
-            let line = course.scenario.setup(course.scenario.seed)?.line;
+            let line = course.setup(course.scenario.seed)?.line;
             let (hz, batch) = (line.capture.rate.hz(), batch_of(line.schedule));
             let key = (hz.to_bits(), batch);
             if !measured.iter().any(|(known, _)| *known == key) {

@@ -1,6 +1,7 @@
 //! A scenario that pilots are compared on.
 
-use scenario::{Scenario, Setup};
+use scenario::{Scenario, ScenarioError, Setup};
+use timing::Rate;
 
 use crate::sha256;
 
@@ -13,11 +14,24 @@ pub struct Course {
     pub scenario: Scenario,
     /// Of the file's text.
     pub sha256: String,
+    /// Captures a second, where not the scenario's own.
+    pub rate: Option<Rate>,
+}
+
+impl Course {
+    /// What is driven on one seed.
+    pub(crate) fn setup(&self, seed: u64) -> Result<Setup, ScenarioError> {
+        let mut setup = self.scenario.setup(seed)?;
+        if let Some(rate) = self.rate {
+            setup.line.capture.rate = rate;
+        }
+        Ok(setup)
+    }
 }
 
 impl From<Scenario> for Course {
     fn from(scenario: Scenario) -> Self {
-        Self { name: scenario.name().to_owned(), sha256: sha256(scenario.text().as_bytes()), scenario }
+        Self { name: scenario.name().to_owned(), sha256: sha256(scenario.text().as_bytes()), scenario, rate: None }
     }
 }
 

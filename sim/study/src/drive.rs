@@ -50,7 +50,7 @@ pub struct Trial {
 /// Runs an episode to its end.
 pub(crate) fn drive(seat: &mut Seat, task: &Task) -> Result<Trial, StudyError> {
     let name = &task.contestant.name;
-    let mut setup = task.course.scenario.setup(task.seed)?;
+    let mut setup = task.course.setup(task.seed)?;
     setup.pilot = pilot_named(name, &setup)?;
     let supply = match task.contestant.contract {
         Some(contract) => {

@@ -48,7 +48,7 @@ pub(crate) fn seeds(test: &[u64]) -> Vec<u64> {
 /// The expert drives without latency; the pilot says at every so many frames what it would have done.
 pub(crate) fn judge(seat: &mut Seat, task: &HeldOut) -> Result<Judged, StudyError> {
     let name = &task.contestant.name;
-    let mut setup = task.course.scenario.setup(task.seed)?;
+    let mut setup = task.course.setup(task.seed)?;
     setup.pilot = PilotSpec::Surrogate { model: name.clone() };
     let contract = task.contestant.contract;
     if contract.is_some_and(Contract::needs_camera) {

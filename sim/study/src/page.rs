@@ -99,6 +99,9 @@ fn provenance(comparison: &Comparison) -> String {
         items.push(format!("test set {}, SHA-256 {}", set.name, set.sha256));
     }
     let seeds = &comparison.seeds;
+    if let Some(hz) = comparison.hz {
+        items.push(format!("{hz} captures a second in each, instead of its own"));
+    }
     items.push(format!("seeds {} ({}), SHA-256 {}", seeds.text, seeds.count, seeds.sha256));
     items.extend(comparison.scenarios.iter().map(|s| format!("scenario {}, SHA-256 {}", s.name, s.sha256)));
     for model in &comparison.models {

@@ -21,6 +21,8 @@ pub struct Comparison {
     pub seeds: SeedSource,
     /// The scenarios.
     pub scenarios: Vec<ScenarioSource>,
+    /// Captures a second in every scenario; null: each scenario's own.
+    pub hz: Option<f64>,
     /// The test set, if one was named.
     pub set: Option<ScenarioSource>,
     /// What follows, in sentences.

@@ -119,6 +119,12 @@ pub fn latency_chart(comparison: &Comparison) -> Result<String, StudyError> {
     })
 }
 
+/// The next of 1, 2, 2.5, 5 times a power of ten.
+pub(crate) fn nice(value: f64) -> f64 {
+    let power = 10f64.powf(value.max(1e-9).log10().floor());
+    [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|step| step * power).find(|step| *step >= value).unwrap_or(value)
+}
+
 /// A place for a label that covers none of those before it.
 pub(crate) fn beside(taken: &[(i32, i32)], mut at: (i32, i32)) -> (i32, i32) {
     while taken.iter().any(|t| (t.0 - at.0).abs() < 100 && (t.1 - at.1).abs() < 17) {

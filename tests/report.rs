@@ -1,7 +1,10 @@
 //! `deadtime report`: logs and results as one page, looked at by a browser where there is one.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::support::{deadtime, folder, text};
 
@@ -99,8 +102,8 @@ fn browser() -> Option<&'static str> {
 }
 
 /// A page around the report, as wide as a phone: it waits, looks into it, scrubs, and writes down what it found.
-const LOOK: &str = r#"<!doctype html><title>looking</title><iframe src="report.html" width="390" height="844" style="border:0"></iframe>
-<pre id="found">nothing</pre><script>
+const LOOK: &str = r#"<!doctype html><title>looking</title><link rel="icon" href="data:,">
+<iframe src="report.html" width="390" height="844" style="border:0"></iframe><script>
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const frame = document.querySelector("iframe");
 frame.onload = async () => {
@@ -130,18 +133,62 @@ frame.onload = async () => {
     key("Home");
     button.click();
     found.pause = button.textContent;
-    await wait(400);
+    for (let i = 0; i < 50 && range.value - range.min < 0.15; i++) await wait(50);
     found.played = range.value - range.min;
     button.click();
     found.play = button.textContent;
-    found.overflow = page.documentElement.scrollWidth - frame.clientWidth;
+    found.overflow = page.documentElement.scrollWidth - page.documentElement.clientWidth;
     found.requests = frame.contentWindow.performance.getEntriesByType("resource").map((entry) => entry.name);
     found.title = page.title;
     found.runs = page.querySelectorAll("canvas").length;
   } catch (error) { found.error = String(error); }
-  document.getElementById("found").textContent = JSON.stringify(found);
+  await fetch("found", { method: "POST", body: JSON.stringify(found) });
 };
 </script>"#;
+
+/// Serves a folder's files until somebody posts what was found. `None` when nobody does within a minute.
+fn found(listener: &TcpListener, dir: &Path) -> Option<String> {
+    listener.set_nonblocking(true).ok()?;
+    for _ in 0..6000 {
+        let Ok((stream, _)) = listener.accept() else {
+            std::thread::sleep(Duration::from_millis(10));
+            continue;
+        };
+        if let Some(posted) = answer(stream, dir) {
+            return Some(posted);
+        }
+    }
+    None
+}
+
+/// One request; what was posted, if it was that.
+fn answer(mut stream: TcpStream, dir: &Path) -> Option<String> {
+    stream.set_nonblocking(false).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let (mut request, mut length) = (String::new(), 0);
+    reader.read_line(&mut request).ok()?;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? <= 2 {
+            break;
+        }
+        if let Some(("content-length", value)) = line.to_lowercase().split_once(": ") {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    let mut words = request.split_whitespace();
+    let (method, path) = (words.next()?, words.next()?);
+    let mut posted = vec![0; length];
+    reader.read_exact(&mut posted).ok()?;
+    let body = std::fs::read(dir.join(path.trim_start_matches('/'))).unwrap_or_default();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(&[head.as_bytes(), &body].concat()).ok()?;
+    (method == "POST").then(|| String::from_utf8_lossy(&posted).into_owned())
+}
 
 #[test]
 fn a_browser_shows_it_without_an_error() {
@@ -154,29 +201,27 @@ fn a_browser_shows_it_without_an_error() {
     let out = dir.join("report.html");
     deadtime(&["report", text(&dir), "--out", text(&out)]);
     std::fs::write(dir.join("look.html"), LOOK).expect("written");
-    let output = Command::new(browser)
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let said = dir.join("said.txt");
+    let mut child = Command::new(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
-        .args([
-            "--enable-logging=stderr",
-            "--allow-file-access-from-files",
-            "--virtual-time-budget=20000",
-            "--dump-dom",
-        ])
+        .args(["--enable-logging=stderr", "--remote-debugging-port=0"])
         .arg(format!("--user-data-dir={}", dir.join("profile").display()))
-        .arg(format!("file://{}", dir.join("look.html").display()))
-        .output()
+        .arg(format!("http://127.0.0.1:{port}/look.html"))
+        .stderr(std::fs::File::create(&said).expect("a file"))
+        .spawn()
         .expect("the browser starts");
-    let dom = String::from_utf8_lossy(&output.stdout).into_owned();
-    let said = stderr(&output);
+    let found = found(&listener, &dir);
+    child.kill().expect("it ends");
+    child.wait().expect("it has ended");
+    let said = std::fs::read_to_string(&said).expect("what it said");
+    let found: serde_json::Value =
+        found.and_then(|found| serde_json::from_str(&found).ok()).unwrap_or_else(|| panic!("nothing found: {said}"));
     // That we read the canvas is no fault of the page.
     let console: Vec<&str> =
         said.lines().filter(|line| line.contains("CONSOLE") && !line.contains("willReadFrequently")).collect();
     assert!(console.is_empty(), "{console:#?}");
-    let found =
-        dom.split_once("<pre id=\"found\">").and_then(|(_, rest)| rest.split_once("</pre>")).map(|(found, _)| found);
-    let found: serde_json::Value = found
-        .and_then(|found| serde_json::from_str(&found.replace("&lt;", "<").replace("&gt;", ">")).ok())
-        .unwrap_or_else(|| panic!("{dom}\n{said}"));
     assert_eq!(found["error"], serde_json::Value::Null, "{found}");
     let number = |key: &str| found[key].as_f64().unwrap_or_else(|| panic!("{key}: {found}"));
     assert!(number("colours") > 5.0, "an empty canvas: {found}");

@@ -79,10 +79,13 @@ pub(super) fn findings(ways: &[WayReport], tests: &[WayTest]) -> Vec<String> {
         let of = |what: &str| tests.iter().find(|test| test.a == way.way && test.of == what);
         let (Some(collision), Some(success)) = (of("collision"), of("success")) else { continue };
         let collisions = match (collision.significant, collision.difference.rate < 0.0) {
-            (true, true) => format!("removes collisions ({} points)", points(&collision.difference)),
-            (true, false) => format!("adds collisions ({} points)", points(&collision.difference)),
-            (false, _) => format!("cannot be told apart in collisions ({} points)", points(&collision.difference)),
+            (true, true) => "removes collisions",
+            (true, false) => "adds collisions",
+            (false, _) => "cannot be told apart in collisions",
         };
+        let by = &collision.difference;
+        let collisions =
+            format!("{collisions} ({:.1} points, 95 % {:.1} to {:.1})", by.rate * 100.0, by.lo * 100.0, by.hi * 100.0);
         let goals = match (success.significant, success.difference.rate > 0.0) {
             (true, true) => "reaches the goal more often",
             (true, false) => "reaches the goal less often",
@@ -90,14 +93,21 @@ pub(super) fn findings(ways: &[WayReport], tests: &[WayTest]) -> Vec<String> {
         };
         let cost = match (&way.slower_s, &way.slower_than_no_latency_s) {
             (Some(slower), _) if way.slower_cases > 1 => {
-                format!("where both reach it, it takes {} longer than {}", seconds(slower), collision.b)
+                format!("where both reach it, it takes {} than {}", longer(slower), collision.b)
             }
-            (_, Some(slower)) => format!("it takes {} longer than without latency", seconds(slower)),
+            (_, Some(slower)) => format!("where it does, it takes {} than without latency", longer(slower)),
             _ => "it never reaches the goal".to_owned(),
         };
         found.push(format!("{} {collisions} and {goals}; {cost}.", way.way));
     }
     found
+}
+
+/// `0.91 s longer (95 % 0.88 to 0.93)`.
+fn longer(e: &Estimate) -> String {
+    let (word, sign) = if e.rate < 0.0 { ("shorter", -1.0) } else { ("longer", 1.0) };
+    let (lo, hi) = if e.rate < 0.0 { (e.hi, e.lo) } else { (e.lo, e.hi) };
+    format!("{:.2} s {word} (95 % {:.2} to {:.2})", e.rate * sign, lo * sign, hi * sign)
 }
 
 /// For terminals.

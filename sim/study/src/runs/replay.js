@@ -50,7 +50,7 @@
       cursor.setAttribute("y2", svg.viewBox.baseVal.height - 28);
       svg.append(cursor);
     }
-    let now = Math.min(end, Math.max(first, run.focus)), playing = false, before = 0;
+    let now = Math.min(end, Math.max(first, run.focus)), playing = false, before = null;
     range.min = first;
 
     function draw() {
@@ -166,13 +166,13 @@
       button.textContent = on ? "Pause" : "Play";
       if (!on) return;
       if (now >= end) goTo(first);
-      before = performance.now();
+      before = null;
       requestAnimationFrame(step);
     }
 
     function step(at) {
       if (!playing) return;
-      goTo(now + ((at - before) / 1e3) * speed.value);
+      if (before !== null) goTo(now + ((at - before) / 1e3) * speed.value);
       before = at;
       if (now >= end) play(false); else requestAnimationFrame(step);
     }

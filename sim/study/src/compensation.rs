@@ -264,15 +264,20 @@ fn collided(case: &Case) -> bool {
     case.trial.outcome == Outcome::Collision
 }
 
+/// Whether something happened in a case.
+type Is = fn(&Case) -> bool;
+
+/// What is tested.
+const KINDS: [(&str, Is); 2] = [("collision", collided), ("success", |case| case.trial.success)];
+
 /// Every way but the first against the first.
 fn tests(names: &[String], cases: &[Vec<Case>]) -> Vec<WayTest> {
     let (Some((first, ways)), Some((baseline, others))) = (names.split_first(), cases.split_first()) else {
         return Vec::new();
     };
-    let kinds: [(&str, fn(&Case) -> bool); 2] = [("collision", collided), ("success", |case| case.trial.success)];
     let mut tests = Vec::new();
     for (name, own) in ways.iter().zip(others) {
-        for (of, is) in kinds {
+        for (of, is) in KINDS {
             let pairs = Pairs::of(own.iter().zip(baseline).map(|(a, b)| (is(a), is(b))));
             tests.push(WayTest {
                 a: name.clone(),

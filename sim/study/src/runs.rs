@@ -1,5 +1,6 @@
 //! Logs as a report: what was run, how old its commands were, and the worst runs to look at again.
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,7 +122,7 @@ impl Run {
         let mut text = format!("{}, {}, latency {}", header.scenario_name, header.model, header.latency);
         for option in ["schedule", "compensation", "cruise", "deadline"] {
             if let Some(value) = header.overrides.get(option) {
-                text += &format!(", {option} {value}");
+                let _ = write!(text, ", {option} {value}");
             }
         }
         text

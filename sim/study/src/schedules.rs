@@ -277,7 +277,9 @@ fn row(
     episodes: &[(Observed, bool, Vec<String>)],
 ) -> ScheduleRow {
     let mut seen = Observed::default();
-    episodes.iter().for_each(|(observed, ..)| seen.add(observed));
+    for (observed, ..) in episodes {
+        seen.add(observed);
+    }
     let around = line.sensing + line.link_out + line.link_back + line.dead_time;
     let wait = match line.control {
         Control::Event => Span::ZERO,
@@ -320,7 +322,7 @@ fn row(
 /// For terminals.
 pub fn schedules_text(study: &ScheduleStudy) -> String {
     let mut text =
-        format!("{}, seeds {}, a frame each {} ms\n", study.scenario.name, study.seeds.text, study.period_ms);
+        format!("{}, seeds {}, a frame every {} ms\n", study.scenario.name, study.seeds.text, study.period_ms);
     let _ = writeln!(text, "{}\n\n{}", study.cost, rows(&schedule_table(study)));
     for complaint in &study.complaints {
         let _ = writeln!(text, "not trusted: {complaint}");

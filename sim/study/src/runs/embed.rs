@@ -1,5 +1,8 @@
 //! Files of results that lie beside the logs.
 
+use std::fmt::Write;
+use std::path::Path;
+
 use crate::html::{escape, list};
 
 use super::{json_file, svg_file};
@@ -22,7 +25,7 @@ pub(super) fn sections(files: &[ResultFile]) -> String {
     for file in files {
         if folder != Some(&file.folder) {
             folder = Some(&file.folder);
-            html += &format!("<h2>Results in {}</h2>\n", escape(&file.folder));
+            let _ = writeln!(html, "<h2>Results in {}</h2>", escape(&file.folder));
         }
         html += &one(file);
     }
@@ -31,13 +34,14 @@ pub(super) fn sections(files: &[ResultFile]) -> String {
 
 fn one(file: &ResultFile) -> String {
     let name = escape(&file.name);
-    if file.name.ends_with(".svg") {
+    let kind = Path::new(&file.name).extension().and_then(|kind| kind.to_str());
+    if kind == Some("svg") {
         return format!(
             "<figure class=\"broad\">{}<figcaption>{name}</figcaption></figure>\n",
             svg_file::embed(&file.text)
         );
     }
-    if file.name.ends_with(".txt") {
+    if kind == Some("txt") {
         return format!("<h3>{name}</h3>\n<pre>{}</pre>\n", escape(&file.text));
     }
     match serde_json::from_str(&file.text) {

@@ -1,5 +1,7 @@
 //! JSON results on a page: sentences first, then facts, then tables, and all of it folded away below.
 
+use std::fmt::Write;
+
 use serde_json::{Map, Value};
 
 use crate::html::{escape, list, pairs, table};
@@ -45,7 +47,7 @@ fn parts(object: &Map<String, Value>, level: usize) -> String {
             _ => String::new(),
         };
         if !inner.is_empty() && inner != list(&[]) {
-            html += &format!("<h4>{}</h4>\n{inner}", escape(&words(key)));
+            let _ = write!(html, "<h4>{}</h4>\n{inner}", escape(&words(key)));
         }
     }
     html
@@ -155,8 +157,8 @@ mod tests {
     #[test]
     fn numbers_have_four_digits() {
         assert_eq!(
-            [0.0, 12.0, 3.141_59, 0.001_234_6, 98_765.4, -0.5].map(brief),
-            ["0", "12", "3.142", "0.001235", "98765", "-0.5"]
+            [0.0, 12.0, 3.217_59, 0.001_234_6, 98_765.4, -0.5].map(brief),
+            ["0", "12", "3.218", "0.001235", "98765", "-0.5"]
         );
     }
 }

@@ -38,27 +38,27 @@ pub fn runs_page(plan: &ReportPlan) -> Result<String, StudyError> {
     let title = title(&order);
     let mut body = format!("<h1>{}</h1>\n", escape(&title));
     if !order.is_empty() {
-        body += &format!("<p>{}</p>\n{}", escape(&summary(&order)), remarks(&order));
+        let _ = write!(body, "<p>{}</p>\n{}", escape(&summary(&order)), remarks(&order));
     }
     if !plan.left_out.is_empty() {
-        body += &format!("<p class=\"warn\">Left out:</p>\n{}", list(plan.left_out));
+        let _ = write!(body, "<p class=\"warn\">Left out:</p>\n{}", list(plan.left_out));
     }
     let shown = &order[..plan.worst.min(order.len())];
     if !shown.is_empty() {
         let heading = if order.len() > 1 { "The worst runs" } else { "The run" };
-        body += &format!("<h2>{heading}</h2>\n");
+        let _ = writeln!(body, "<h2>{heading}</h2>");
         for (i, run) in shown.iter().enumerate() {
             body += &watch(i, run)?;
         }
     }
     if !order.is_empty() {
-        body += &format!("<h2>Verdicts</h2>\n{}", table(&verdicts(&order)));
+        let _ = write!(body, "<h2>Verdicts</h2>\n{}", table(&verdicts(&order)));
         body += "<h2>Age and latency</h2>\n<p>Latency is from the capture of a frame to the instant its command takes hold. Age is how \
                  long ago the frame behind the command in force was captured: it grows until the next command.</p>\n";
         body += &distributions(&order)?;
     }
     body += &sections(plan.results);
-    body += &format!("<h2>Where this comes from</h2>\n{}", facts(&provenance(plan, &order)));
+    let _ = write!(body, "<h2>Where this comes from</h2>\n{}", facts(&provenance(plan, &order)));
     let script = if shown.is_empty() { "" } else { SCRIPT };
     Ok(frame(&title, &body, script))
 }
@@ -86,7 +86,7 @@ fn summary(runs: &[&Run]) -> String {
     for run in runs {
         *counts.entry(outcome_word(run.summary.outcome)).or_default() += 1;
     }
-    let counts: Vec<String> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
+    let counts: Vec<String> = counts.iter().map(|(word, count)| format!("{word} {count}")).collect();
     format!("How they ended: {}. Every number here is worked out anew from the logs.", counts.join(", "))
 }
 
@@ -143,7 +143,7 @@ fn distributions(runs: &[&Run]) -> Result<String, StudyError> {
     let mut html = String::from("<div class=\"side\">\n");
     for (condition, (latencies, ages, count)) in &groups {
         if ages.is_empty() {
-            html += &format!("<p>{}: no command ever took hold.</p>\n", escape(condition));
+            let _ = writeln!(html, "<p>{}: no command ever took hold.</p>", escape(condition));
             continue;
         }
         let (latency, age) = (Percentiles::of(latencies), Percentiles::of(ages));

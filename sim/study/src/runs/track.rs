@@ -115,7 +115,7 @@ impl Track {
             }
             Entry::Tick(tick) => self.tick(tick),
             Entry::Stale { at, age } => {
-                self.note(*at, &format!("the watchdog stops the robot: the command is {age} old"))
+                self.note(*at, &format!("the watchdog stops the robot: the command is {age} old"));
             }
             Entry::Contact(contact) => {
                 self.note(contact.at, &format!("hits the {} at {:.2} m/s", contact.with, contact.impact_speed));

@@ -98,7 +98,7 @@ pub(super) fn findings(rows: &[ScheduleRow], reaction_ms: Option<f64>, comb: Opt
     for row in comb.iter().flat_map(|comb| &comb.rows).filter(|row| row.switches_ms.len() > 1) {
         let switches: Vec<String> = row.switches_ms.iter().map(u32::to_string).collect();
         found.push(format!(
-            "With a capture each {} ms a slower network can be safer: outcomes switch after S = {} ms.",
+            "With a capture every {} ms a slower network can be safer: outcomes switch after S = {} ms.",
             row.period_ms,
             switches.join(", ")
         ));
@@ -110,7 +110,7 @@ pub(super) fn findings(rows: &[ScheduleRow], reaction_ms: Option<f64>, comb: Opt
 pub fn schedules_page(study: &ScheduleStudy) -> Result<String, StudyError> {
     let title = format!("deadtime study schedules: {}", study.scenario.name);
     let mut body = format!(
-        "<h1>{}</h1>\n<p>Every schedule on the same hardware, the same scenario and the same {} seeds; a frame each {} ms. The \
+        "<h1>{}</h1>\n<p>Every schedule on the same hardware, the same scenario and the same {} seeds; a frame every {} ms. The \
          first third of an episode does not count.</p>\n",
         escape(&title),
         study.seeds.count,

@@ -37,9 +37,11 @@ pub fn runs_page(plan: &ReportPlan) -> Result<String, StudyError> {
     });
     let title = title(&order);
     let mut body = format!("<h1>{}</h1>\n", escape(&title));
-    if !order.is_empty() {
-        let _ = write!(body, "<p>{}</p>\n{}", escape(&summary(&order)), remarks(&order));
+    // What is to be said of a single run stands beside it.
+    if order.len() != 1 || plan.worst == 0 {
+        let _ = writeln!(body, "<p>{}</p>", escape(&summary(&order)));
     }
+    body += &remarks(&order);
     if !plan.left_out.is_empty() {
         let _ = write!(body, "<p class=\"warn\">Left out:</p>\n{}", list(plan.left_out));
     }
@@ -79,6 +81,9 @@ fn title(runs: &[&Run]) -> String {
 }
 
 fn summary(runs: &[&Run]) -> String {
+    if runs.is_empty() {
+        return "No log, only results.".into();
+    }
     if let [run] = runs {
         return format!("{}. {}", run.condition(), run.verdict());
     }

@@ -26,7 +26,7 @@ pub fn throughput_chart(study: &ScheduleStudy) -> Result<String, StudyError> {
         }
         if let Some(reaction) = study.max_reaction_ms {
             line(area, &[(x(reaction), top - 16), (x(reaction), height - bottom)], INK, 2)?;
-            words(area, "too late to stop", (x(reaction) + 8, top - 8), HPos::Left, INK)?;
+            words(area, "too late to stop", (x(reaction) + 8, height - bottom - 14), HPos::Left, INK)?;
         }
         let mut taken = Vec::new();
         for row in rows {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Renews docs/scenarios/*.png, one picture a scenario, from the real window under a virtual display.
 # Needs Debian's xvfb xauth mesa-vulkan-drivers libxcursor1 libxi6 libxkbcommon-x11-0 imagemagick, and a built program.
-# With names, only those: docs/pictures.sh lesson crowd
+# With names, only those: docs/pictures.sh lesson crowd. `report` is docs/report.png, which needs chromium and no window.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 program="${CARGO_TARGET_DIR:-target}/release/deadtime"
@@ -34,3 +34,16 @@ picture warehouse zero     2.2  "-40 40 5"
 picture balance  fixed:150 end  "-30 12 2.5"
 picture empty_bench zero   1.0  "-57 36 5.2"
 picture bench_60 zero      9.0  "-60 35 10"
+
+# A page of `deadtime report`.
+report() {
+    if [ ${#wanted[@]} -gt 0 ] && [[ " ${wanted[*]} " != *" report "* ]]; then return; fi
+    "$program" run lesson --latency fixed:200 --seed 1 --log "$work/lesson.mcap" --json > "$work/said.txt"
+    "$program" report "$work/lesson.mcap" --out "$work/report.html" > "$work/said.txt"
+    chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$work/browser" --window-size=800,1080 \
+        --virtual-time-budget=2000 --screenshot="$work/report.png" "file://$work/report.html" 2> "$work/said.txt"
+    ${CONVERT:-convert} "$work/report.png" -strip -dither None -colors 96 "PNG8:docs/report.png"
+    du -b docs/report.png
+}
+
+report

@@ -29,8 +29,13 @@ enum Command {
     Blame(commands::blame::Args),
     /// Re-run a recorded log and compare every tick
     Replay(commands::replay::Args),
+    /// Write logs and results as one page, with the worst runs to watch
+    Report(commands::report::Args),
     /// Compare pilots on the same cases, without latency and with their own
     Compare(commands::compare::Args),
+    /// Experiments with a question of their own: schedules, compensation
+    #[command(subcommand)]
+    Study(commands::study::Study),
     /// List models: what they cost, what they are fed, what they run on
     Models(commands::models::Args),
     /// Show what graph optimisation makes of a model, and what it gains
@@ -62,7 +67,9 @@ fn main() -> ExitCode {
         Command::Test(args) => commands::test::run(&args),
         Command::Blame(args) => commands::blame::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
+        Command::Report(args) => commands::report::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
+        Command::Study(study) => commands::study::run(&study),
         Command::Models(args) => commands::models::run(&args),
         Command::Fusion(args) => commands::fusion::run(&args),
         Command::Measure(args) => commands::measure::run(&args),

@@ -8,7 +8,9 @@ pub mod fusion;
 pub mod measure;
 pub mod models;
 pub mod replay;
+pub mod report;
 pub mod run;
+pub mod study;
 pub mod test;
 pub mod window;
 

@@ -119,6 +119,16 @@ pub fn latency_chart(comparison: &Comparison) -> Result<String, StudyError> {
     })
 }
 
+/// The next round number: an axis that ends there is easy to read.
+pub(crate) fn nice(value: f64) -> f64 {
+    let power = 10f64.powf(value.max(1e-9).log10().floor());
+    [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0]
+        .into_iter()
+        .map(|step| step * power)
+        .find(|step| *step >= value)
+        .unwrap_or(value)
+}
+
 /// A place for a label that covers none of those before it.
 pub(crate) fn beside(taken: &[(i32, i32)], mut at: (i32, i32)) -> (i32, i32) {
     while taken.iter().any(|t| (t.0 - at.0).abs() < 100 && (t.1 - at.1).abs() < 17) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use episode::fit;
 use pilot::Contract;
 use plant::Robot;
-use runtime::{Anatomy, Engine, EngineInfo, MeasureOptions, anatomy, measure};
+use runtime::{Anatomy, Engine, EngineInfo, MeasureOptions, RuntimeError, anatomy, measure};
 use scenario::Latency;
 use timing::{Schedule, Source, Trace};
 
@@ -169,20 +169,33 @@ impl Contestant {
         measuring: &Measuring,
         progress: &dyn Progress,
     ) -> Result<Trace, StudyError> {
-        let options = MeasureOptions { hz, count: 3, warm_up: 2, batch, ..MeasureOptions::default() };
-        let first = measure(engine, &options).map_err(|e| self.broken(e))?;
-        let mean = first.samples.iter().map(|(_, time)| time.total().secs()).sum::<f64>() / first.samples.len() as f64;
-        let each = mean.max(1.0 / hz);
-        let count = ((AT_MOST_S / each) as usize).min(measuring.samples).max(FEWEST);
-        let options = MeasureOptions { count, warm_up: 10, ..options };
-        progress.begin(&self.name, ((count + 10) as f64 * each).ceil() as usize, true);
-        let measurement = measure(engine, &options).map_err(|e| self.broken(e))?;
-        progress.end();
-        self.complaints
-            .extend(measurement.complaints.iter().filter(|c| !expected(c)).map(|c| format!("at {hz} Hz: {c}")));
-        let trace = trace_of(engine.info(), &measurement, measuring.device.to_owned());
-        Ok(to_draw_from(Trace { batch, ..trace }))
+        let trace = measure_alone(engine, &self.name, (hz, batch), measuring, progress)?;
+        self.complaints.extend(trace.complaints.iter().map(|c| format!("at {hz} Hz: {c}")));
+        Ok(to_draw_from(trace))
     }
+}
+
+/// Measures a model alone at a cadence (Hz) and a batch. Its complaints are those that count.
+pub(crate) fn measure_alone(
+    engine: &mut dyn Engine,
+    name: &str,
+    (hz, batch): (f64, usize),
+    measuring: &Measuring,
+    progress: &dyn Progress,
+) -> Result<Trace, StudyError> {
+    let broken = |e: RuntimeError| StudyError::Engine { model: name.to_owned(), why: e.to_string() };
+    let options = MeasureOptions { hz, count: 3, warm_up: 2, batch, ..MeasureOptions::default() };
+    let first = measure(engine, &options).map_err(broken)?;
+    let mean = first.samples.iter().map(|(_, time)| time.total().secs()).sum::<f64>() / first.samples.len() as f64;
+    let each = mean.max(1.0 / hz);
+    let count = ((AT_MOST_S / each) as usize).min(measuring.samples).max(FEWEST);
+    let options = MeasureOptions { count, warm_up: 10, ..options };
+    progress.begin(name, ((count + 10) as f64 * each).ceil() as usize, true);
+    let mut measurement = measure(engine, &options).map_err(broken)?;
+    progress.end();
+    measurement.complaints.retain(|complaint| !expected(complaint));
+    let trace = trace_of(engine.info(), &measurement, measuring.device.to_owned());
+    Ok(Trace { batch, ..trace })
 }
 
 /// A model that is slower than the cadence keeps the device busy without a pause, in a run as in the measurement: that is
@@ -192,7 +205,7 @@ fn expected(complaint: &str) -> bool {
 }
 
 /// Frames in an inference: a batch is padded to its full size.
-fn batch_of(schedule: Schedule) -> usize {
+pub(crate) fn batch_of(schedule: Schedule) -> usize {
     if let Schedule::Batch { n, .. } = schedule { n } else { 1 }
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use episode::{Driver, Episode, Pumped, Supply};
-use scenario::Outcome;
+use pilot::Contract;
+use scenario::{Outcome, Setup};
 use timing::{SimTime, Source};
 
 use crate::contest::Contestant;
@@ -52,8 +53,22 @@ pub(crate) fn drive(seat: &mut Seat, task: &Task) -> Result<Trial, StudyError> {
     let name = &task.contestant.name;
     let mut setup = task.course.setup(task.seed)?;
     setup.pilot = pilot_named(name, &setup)?;
-    let supply = match task.contestant.contract {
-        Some(contract) => {
+    let network = task.contestant.contract.map(|contract| (name.as_str(), contract));
+    let (episode, failures) = ride(seat, setup, network, task.source.clone(), false)?;
+    Ok(trial(&episode, failures))
+}
+
+/// Runs a setup to its end, with the network that its pilot needs. Gives the episode, with its log where one is kept, and why
+/// inferences failed.
+pub(crate) fn ride(
+    seat: &mut Seat,
+    mut setup: Setup,
+    network: Option<(&str, Contract)>,
+    source: Source,
+    keep_log: bool,
+) -> Result<(Episode, Vec<String>), StudyError> {
+    let supply = match network {
+        Some((name, contract)) => {
             if contract.needs_camera() {
                 setup.give_camera();
             }
@@ -61,17 +76,20 @@ pub(crate) fn drive(seat: &mut Seat, task: &Task) -> Result<Trial, StudyError> {
         }
         None => Supply::Nobody,
     };
-    let mut episode = Episode::new(Arc::new(setup), task.source.clone())?;
+    let mut episode = Episode::new(Arc::new(setup), source)?;
+    if keep_log {
+        episode.keep_log();
+    }
     let mut driver = Driver::new(supply);
     while driver.pump(&mut episode, SimTime(i64::MAX), Duration::from_secs(1)) != Pumped::Over {}
     let failures = driver.failures().to_vec();
-    if let Supply::Worker { worker, .. } = driver.into_supply() {
+    if let (Supply::Worker { worker, .. }, Some((name, _))) = (driver.into_supply(), network) {
         seat.give_back(name, worker);
     }
-    Ok(trial(&episode, failures))
+    Ok((episode, failures))
 }
 
-fn trial(episode: &Episode, failures: Vec<String>) -> Trial {
+pub(crate) fn trial(episode: &Episode, failures: Vec<String>) -> Trial {
     let stats = episode.stats();
     let outcome = episode.outcome().unwrap_or(Outcome::Timeout);
     Trial {

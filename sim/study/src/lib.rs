@@ -13,17 +13,21 @@ mod ages;
 mod blame;
 mod chart;
 mod compare;
+mod compensation;
 mod contest;
 mod course;
 mod drive;
 mod error;
 mod held_out;
+mod html;
 mod latency;
 mod page;
 mod pool;
 mod proportion;
 mod report;
 mod roofline;
+mod runs;
+mod schedules;
 mod table;
 mod verdict;
 
@@ -31,6 +35,10 @@ pub use ages::Ages;
 pub use blame::{Accused, Blame, Inquiry, Interval, Part, Verdict, WhatIf, blame};
 pub use chart::{latency_chart, success_chart};
 pub use compare::{Plan, compare};
+pub use compensation::{
+    CompensationPlan, CompensationStudy, WayReport, WayTest, compensation, compensation_chart, compensation_page,
+    compensation_text,
+};
 pub use contest::Entrant;
 pub use course::Course;
 pub use drive::Trial;
@@ -45,6 +53,11 @@ pub use report::{
     SwapReport, TestReport,
 };
 pub use roofline::{Machine, Spot, roofline_chart};
+pub use runs::{ReportPlan, ResultFile, Run, runs_page};
+pub use schedules::{
+    Comb, CombRow, Cost, Expected, SchedulePlan, ScheduleRow, ScheduleStudy, comb_chart, schedule_table, schedules,
+    schedules_page, schedules_text, throughput_chart,
+};
 pub use table::table;
 
 /// SHA-256, lower-case hexadecimal.

@@ -2,11 +2,10 @@
 
 use std::fmt::Write;
 
+use crate::html::{escape, facts, figure, frame, list, table};
 use crate::report::{Comparison, SwapReport};
 use crate::table::{model_cells, points, share, test_cells};
 use crate::{StudyError, latency_chart, success_chart};
-
-const STYLE: &str = include_str!("page.css");
 
 /// The whole page: what follows, table, charts, tests, swap, each scenario, and where all of it comes from.
 pub fn page(comparison: &Comparison) -> Result<String, StudyError> {
@@ -18,15 +17,14 @@ pub fn page(comparison: &Comparison) -> Result<String, StudyError> {
         body.push_str("<p class=\"warn\">Latency marked <em>modelled</em> is drawn from published numbers of a device that was not here.</p>\n");
     }
     if !comparison.findings.is_empty() {
-        let items: Vec<String> = comparison.findings.iter().map(|f| format!("<li>{}</li>\n", escape(f))).collect();
-        let _ = write!(body, "<h2>What follows</h2>\n<ul>\n{}</ul>\n", items.concat());
+        let _ = write!(body, "<h2>What follows</h2>\n{}", list(&comparison.findings));
     }
     let _ = write!(body, "<h2>Pilots</h2>\n{}", table(&model_cells(comparison)));
     for (chart, says) in [
         (success_chart(comparison)?, "Success of each pilot without latency and with its own."),
         (latency_chart(comparison)?, "Success over latency."),
     ] {
-        let _ = writeln!(body, "<figure>{chart}<figcaption>{says}</figcaption></figure>");
+        body.push_str(&figure(&chart, says));
     }
     if !comparison.tests.is_empty() {
         let _ = write!(
@@ -41,11 +39,7 @@ pub fn page(comparison: &Comparison) -> Result<String, StudyError> {
     }
     let _ = write!(body, "<h2>Each scenario</h2>\n{}", table(&scenario_cells(comparison)));
     body.push_str(&provenance(comparison));
-    Ok(format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n",
-        escape(&title)
-    ))
+    Ok(frame(&title, &body, ""))
 }
 
 fn summary(comparison: &Comparison) -> String {
@@ -125,35 +119,5 @@ fn provenance(comparison: &Comparison) -> String {
         seeds.held_out.first().copied().unwrap_or_default(),
         crate::TOLERANCE_M
     ));
-    let items: Vec<String> = items.iter().map(|item| format!("<li><code>{}</code></li>\n", escape(item))).collect();
-    format!("<h2>Where this comes from</h2>\n<ul>\n{}</ul>\n", items.concat())
-}
-
-/// The first row is the heading.
-fn table(cells: &[Vec<String>]) -> String {
-    let row = |cells: &[String], tag: &str| {
-        let cells: Vec<String> = cells.iter().map(|cell| format!("<{tag}>{}</{tag}>", escape(cell))).collect();
-        format!("<tr>{}</tr>\n", cells.concat())
-    };
-    let Some((heading, rest)) = cells.split_first() else { return String::new() };
-    let rest = rest.iter().map(|cells| row(cells, "td")).collect::<Vec<_>>().concat();
-    format!(
-        "<div class=\"wide\"><table>\n<thead>{}</thead>\n<tbody>\n{rest}</tbody></table></div>\n",
-        row(heading, "th")
-    )
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_cannot_break_out() {
-        let cells = [vec!["h".to_owned()], vec!["<script>alert(\"1 & 2\")</script>".to_owned()]];
-        assert!(table(&cells).contains("<td>&lt;script&gt;alert(&quot;1 &amp; 2&quot;)&lt;/script&gt;</td>"));
-    }
+    format!("<h2>Where this comes from</h2>\n{}", facts(&items))
 }

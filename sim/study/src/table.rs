@@ -126,7 +126,7 @@ pub(crate) fn points(e: &Estimate) -> String {
     format!("{} ({} to {})", signed(e.rate), signed(e.lo), signed(e.hi))
 }
 
-fn probability(p: f64) -> String {
+pub(crate) fn probability(p: f64) -> String {
     if p >= 0.001 { format!("{p:.3}") } else { format!("{p:.1e}") }
 }
 
@@ -141,7 +141,7 @@ pub(crate) fn short(n: u64) -> String {
 }
 
 /// Columns as wide as their widest cell, the first left-aligned.
-fn rows(cells: &[Vec<String>]) -> String {
+pub(crate) fn rows(cells: &[Vec<String>]) -> String {
     let columns = cells.iter().map(Vec::len).max().unwrap_or(0);
     let width =
         |c: usize| cells.iter().filter_map(|row| row.get(c)).map(|cell| cell.chars().count()).max().unwrap_or(0);

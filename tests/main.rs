@@ -3,6 +3,7 @@
 mod balance;
 mod blame;
 mod braking;
+mod budget;
 mod cli;
 mod compare;
 mod determinism;
@@ -11,4 +12,5 @@ mod models;
 mod replay;
 mod scenarios;
 mod support;
+mod sweep;
 mod walls;

@@ -19,12 +19,12 @@ use crate::launch::{RuntimeOptions, engine, report};
 
 /// Options of `sweep`.
 #[derive(clap::Args, Debug)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
     #[command(subcommand)]
     what: Option<What>,
     #[command(flatten)]
-    run: Option<Run>,
+    run: Run,
 }
 
 #[derive(clap::Subcommand, Debug)]
@@ -42,7 +42,7 @@ enum What {
 pub struct Run {
     /// The plan of a sweep, by path or name; with --grid, a scenario
     #[arg(value_name = "PLAN.toml|SCENARIO")]
-    pub what: PathBuf,
+    pub what: Option<PathBuf>,
     /// A field of the scenario and its values: speed=1,1.5,2 or latency=0..200:21 (21 numbers), robot.braking=..., box[1].x=...,
     /// model=..., runtime=..., schedule=..., compensation=...
     #[arg(long, value_name = "FIELD=VALUES")]
@@ -94,22 +94,32 @@ struct Told {
 
 /// `deadtime sweep`.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    match (&args.what, &args.run) {
-        (Some(What::Plan(run)), _) => plan(run),
-        (Some(What::Run(run)), _) | (None, Some(run)) => sweep(run),
-        (Some(What::Merge(merge)), _) => join(&merge.from, merge.out.as_deref().unwrap_or(&merge.from[0]), merge.json),
-        (None, None) => Err(miette!("expected a plan, or a scenario and --grid FIELD=VALUES")),
+    match &args.what {
+        Some(What::Plan(run)) => plan(run),
+        Some(What::Run(run)) => sweep(run),
+        None => sweep(&args.run),
+        Some(What::Merge(merge)) => join(&merge.from, merge.out.as_deref().unwrap_or(&merge.from[0]), merge.json),
+    }
+}
+
+impl Run {
+    fn what(&self) -> Result<&Path> {
+        let help =
+            "such as `deadtime sweep braking --grid speed=1,2`, or `deadtime sweep scenarios/sweeps/braking.toml`";
+        self.what
+            .as_deref()
+            .ok_or_else(|| miette!(help = help, "expected a plan, or a scenario and --grid FIELD=VALUES"))
     }
 }
 
 fn prepare(run: &Run) -> Result<Sweep> {
     let plan = if run.grid.is_empty() {
-        let mut plan = scenario::load_sweep(&assets::sweep(&run.what))?;
+        let mut plan = scenario::load_sweep(&assets::sweep(run.what()?))?;
         plan.seeds = run.seeds.clone().unwrap_or(plan.seeds);
         plan
     } else {
         let seeds = run.seeds.clone().map_or_else(|| "20".parse().map_err(|why: String| miette!("{why}")), Ok)?;
-        scenario::sweep_of(&run.what.display().to_string(), &run.grid, &seeds)?
+        scenario::sweep_of(&run.what()?.display().to_string(), &run.grid, &seeds)?
     };
     let base = assets::load_scenario(Path::new(&plan.scenario))?;
     let grid = Grid::new(plan, base)?;
@@ -131,7 +141,7 @@ pub fn loader(options: Options) -> impl Fn(&str) -> Result<Box<dyn runtime::Engi
 
 fn sweep(run: &Run) -> Result<ExitCode> {
     let sweep = prepare(run)?;
-    let name = run.what.file_stem().map_or_else(|| "sweep".into(), |stem| stem.to_string_lossy().into_owned());
+    let name = run.what()?.file_stem().map_or_else(|| "sweep".into(), |stem| stem.to_string_lossy().into_owned());
     let out = run.out.clone().unwrap_or_else(|| PathBuf::from(format!("sweep-{name}")));
     heed_interrupts();
     let running = Running { shard: run.shard, out: &out, resume: run.resume, jobs: jobs(run.jobs), stop: &INTERRUPT };

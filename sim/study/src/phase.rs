@@ -234,7 +234,8 @@ fn points(area: &Area, diagram: &Diagram, map: &Map) -> Drawn {
         // The lowest level at which it covers no other label.
         let level = free.iter().position(|end| x - half > *end).unwrap_or(free.len() - 1);
         free[level] = x + half;
-        let label = (x, y - 20 - 20 * level as i32);
+        // Below: slower is safer, so the boundary is rarely there.
+        let label = (x, y + 20 + 20 * level as i32);
         line(area, &[(x, y), (x, label.1)], INK, 1)?;
         let plate =
             Rectangle::new([(x - half, label.1 - 8), (x + half, label.1 + 8)], RGBColor(255, 255, 255).filled());
@@ -260,7 +261,7 @@ fn key(area: &Area, diagram: &Diagram) -> Drawn {
     for (share, text) in [(0, "0 %"), (width / 2, "50 %"), (width, "100 %")] {
         words_of(area, text, (left + share, y + 26), HPos::Center, INK, 13)?;
     }
-    words_of(area, "collide", (left + width + 22, y + 7), HPos::Left, INK, 14)?;
+    words_of(area, "collide", (left + width + 16, y + 7), HPos::Left, INK, 14)?;
     if !diagram.boundary.is_empty() {
         let x = left + 310;
         line(area, &[(x, y + 4), (x + 36, y + 4)], REAL, 3)?;
@@ -268,10 +269,17 @@ fn key(area: &Area, diagram: &Diagram) -> Drawn {
         dashed(area, &[(x, y + 26), (x + 36, y + 26)], REAL, 3)?;
         words_of(area, "by formula, R = D/v - v/2b: no phase stops", (x + 44, y + 26), HPos::Left, INK, 14)?;
     }
+    for (i, text) in
+        ["A device that is busy meanwhile may take half of", "what a pure delay may: see `deadtime budget`."]
+            .iter()
+            .enumerate()
+    {
+        words_of(area, text, (right + 24, y + 4 + 18 * i as i32), HPos::Left, INK, 13)?;
+    }
     let (x, last) = (right + 24, diagram.latencies.last().copied().unwrap_or(0.0));
-    let title = format!("at {} m/s, slowest 1 % or 0.1 %, ms", diagram.own_speed);
+    let title = format!("drawn at {} m/s; ms at p99 or p99.9", diagram.own_speed);
     words_of(area, &title, (x, 52), HPos::Left, INK, 14)?;
-    let step = (580 / diagram.candidates.len().max(1) as i32).clamp(9, 18);
+    let step = (540 / diagram.candidates.len().max(1) as i32).clamp(9, 18);
     for (i, candidate) in diagram.candidates.iter().enumerate() {
         let at = 72 + step * i as i32;
         let size = (step - 2).min(13);

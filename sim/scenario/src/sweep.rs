@@ -313,7 +313,7 @@ mod tests {
             plan.and_then(|plan| Grid::new(plan, shipped("braking.toml"))).unwrap_err()
         };
         for (from, to, place, message) in [
-            ("values = [1, 1.5]", "values = [1, 99]", (6, 14), "`robot.cruise` is 99"),
+            ("values = [1, 1.5]", "values = [1, 99]", (6, 14), "`robot.max_speed` is 99"),
             ("values = [1, 1.5]", "values = [1, 1.0]", (6, 14), "the value 1 twice"),
             ("values = [1, 1.5]", "values = []", (5, 9), "no clear values"),
             ("values = [1, 1.5]", "values = [1]\nfrom = 2", (5, 9), "no clear values"),

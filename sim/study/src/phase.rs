@@ -284,7 +284,11 @@ fn key(area: &Area, diagram: &Diagram) -> Drawn {
         let at = 72 + step * i as i32;
         let size = (step - 2).min(13);
         words_of(area, &format!("{}", i + 1), (x + 18, at), HPos::Right, INK, size)?;
-        let mark = if candidate.modelled { "" } else { " (here)" };
+        let mark = match (candidate.modelled, candidate.trusted) {
+            (true, _) => "",
+            (false, true) => " (here)",
+            (false, false) => " (here, not certified)",
+        };
         words_of(area, &format!("{}{mark}", candidate.name), (x + 26, at), HPos::Left, INK, size)?;
         let beyond = if candidate.judged_ms > last { " >" } else { "" };
         let ms = candidate.judged_ms;
@@ -319,7 +323,7 @@ mod tests {
             judged_at: "p99",
             samples: None,
             modelled: false,
-            trusted: true,
+            trusted: name != "twin",
             complaints: Vec::new(),
         };
         let diagram = Diagram {
@@ -335,7 +339,15 @@ mod tests {
         let map = Map::of(&diagram);
         assert_eq!(clusters(&diagram, &map), [(0, 1), (2, 2)]);
         let svg = phase_chart(&diagram).unwrap();
-        for word in ["pilot (here)", "slow", "1-2", "braking: how often", "latency, ms", "collide"] {
+        for word in [
+            "pilot (here)",
+            "twin (here, not certified)",
+            "slow",
+            "1-2",
+            "braking: how often",
+            "latency, ms",
+            "collide",
+        ] {
             assert!(svg.contains(word), "{word}");
         }
         // Two shades and three cells of one shade each joined: 2 + 2 rectangles on the map, 50 in the key, 2 plates.

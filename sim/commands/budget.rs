@@ -1,10 +1,11 @@
 //! `deadtime budget`: how late may it be?
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
-use study::{AtSpeed, Budget, Question};
+use study::{AtSpeed, Budget, Candidate, Question};
 
 use super::candidates::{Between, Candidates, with_pilot};
 use super::compare::Bar;
@@ -111,15 +112,13 @@ fn words(budget: &Budget) -> String {
     text.push_str(
         "\nbusy: the longest service time of a device that takes no other frame meanwhile; that is what must fit\n\n",
     );
-    text.push_str(&format!("  {:34} {:>9} {:>8}  from\n", "model or device", "ms", "judged"));
+    let _ = writeln!(text, "  {:34} {:>9} {:>8}  from", "model or device", "ms", "judged");
     for c in &budget.candidates {
         let doubt = if c.trusted { "" } else { " (not certified)" };
         let samples = c.samples.map_or_else(String::new, |n| format!(", {n} samples"));
         let modelled = if c.modelled { ", modelled" } else { "" };
-        text.push_str(&format!(
-            "  {:34} {:>9.3} {:>8}  {}{samples}{modelled}{doubt}\n",
-            c.name, c.judged_ms, c.judged_at, c.from
-        ));
+        let Candidate { name, judged_ms, judged_at, from, .. } = c;
+        let _ = writeln!(text, "  {name:34} {judged_ms:>9.3} {judged_at:>8}  {from}{samples}{modelled}{doubt}");
     }
     text
 }

@@ -92,7 +92,7 @@ pub fn sweep_of(scenario: &str, grids: &[String], seeds: &Seeds) -> Result<Sweep
             let help = "expected FIELD=VALUE,VALUE... or FIELD=A..B:N, such as speed=1.5,2 or latency=0..200:21";
             return Err(ScenarioError::file("--grid", format!("found `{grid}`"), help.into()));
         };
-        text.push_str(&format!("[[axis]]\nfield = {}\n", quoted(field.trim())));
+        text.extend(["[[axis]]\nfield = ", &quoted(field.trim()), "\n"]);
         text.push_str(&range(values).unwrap_or_else(|| {
             let value = |word: &str| {
                 let plain = word.parse::<f64>().is_ok() || ["true", "false"].contains(&word);

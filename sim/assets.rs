@@ -44,6 +44,12 @@ pub fn test_set(name: &str) -> PathBuf {
     if !given.exists() && shipped.exists() { shipped } else { given }
 }
 
+/// The plan of a sweep by path, or by the name of one that ships.
+pub fn sweep(name: &Path) -> PathBuf {
+    let shipped = root().join("scenarios/sweeps").join(name).with_extension("toml");
+    if !name.exists() && shipped.exists() { shipped } else { name.to_path_buf() }
+}
+
 /// A model by path, or by the name of one that ships.
 pub fn model(name: &str) -> PathBuf {
     let shipped = root().join("assets/models").join(name).with_extension("onnx");

@@ -36,6 +36,12 @@ enum Command {
     /// Experiments with a question of their own: schedules, compensation
     #[command(subcommand)]
     Study(commands::study::Study),
+    /// Find out how late the commands may be at each speed, and which models and devices are fast enough
+    Budget(commands::budget::Args),
+    /// Draw how often it collides, by speed and latency
+    Phase(commands::phase::Args),
+    /// Vary anything in a scenario against anything else, over many seeds
+    Sweep(commands::sweep::Args),
     /// List models: what they cost, what they are fed, what they run on
     Models(commands::models::Args),
     /// Show what graph optimisation makes of a model, and what it gains
@@ -44,8 +50,8 @@ enum Command {
     Measure(commands::measure::Args),
     /// Show which runtimes and devices are here, what is missing and how to get it
     Doctor(commands::doctor::Args),
-    /// Print the JSON Schema of scenario files
-    Schema,
+    /// Print the JSON Schema of scenario files, or of plans of sweeps
+    Schema(commands::SchemaArgs),
     /// Drive with the expert (or a network) and write training data
     Collect(commands::collect::Args),
     /// Open the window (the same as no command at all)
@@ -70,11 +76,14 @@ fn main() -> ExitCode {
         Command::Report(args) => commands::report::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
         Command::Study(study) => commands::study::run(&study),
+        Command::Budget(args) => commands::budget::run(&args),
+        Command::Phase(args) => commands::phase::run(&args),
+        Command::Sweep(args) => commands::sweep::run(&args),
         Command::Models(args) => commands::models::run(&args),
         Command::Fusion(args) => commands::fusion::run(&args),
         Command::Measure(args) => commands::measure::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
-        Command::Schema => commands::schema(),
+        Command::Schema(args) => commands::schema(&args),
         Command::Collect(args) => commands::collect::run(&args),
         Command::Window(args) => commands::window::run(args),
         Command::ProbeWindow => commands::window::probe(),

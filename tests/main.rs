@@ -3,6 +3,7 @@
 mod balance;
 mod blame;
 mod braking;
+mod budget;
 mod cli;
 mod compare;
 mod compensation;
@@ -14,4 +15,5 @@ mod report;
 mod scenarios;
 mod schedules;
 mod support;
+mod sweep;
 mod walls;

@@ -54,6 +54,7 @@ fn each_room_knows_only_what_it_may() {
             ("egui", "view"),
             ("plotters", "study"),
             ("statrs", "study"),
+            ("parquet", "study"),
         ];
         let direct = self::tree(&["-p", room, "--depth", "1"]);
         for (library, owner) in owners {

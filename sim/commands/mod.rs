@@ -1,16 +1,20 @@
 //! One file a subcommand, and the words they share.
 
 pub mod blame;
+pub mod budget;
+pub mod candidates;
 pub mod collect;
 pub mod compare;
 pub mod doctor;
 pub mod fusion;
 pub mod measure;
 pub mod models;
+pub mod phase;
 pub mod replay;
 pub mod report;
 pub mod run;
 pub mod study;
+pub mod sweep;
 pub mod test;
 pub mod window;
 
@@ -48,10 +52,35 @@ pub const EXIT_CODES: &str = "\
 Exit codes: 0 expectations met; 1 an expectation failed; 2 usage or an invalid file; 3 it ran, but the verdict is not to
 be trusted (runtime lost, log incomplete, contaminated measurement); 4 nothing selected; 130 interrupted.";
 
+/// Options of `schema`.
+#[derive(clap::Args, Debug)]
+pub struct SchemaArgs {
+    /// Of which files
+    #[arg(value_enum, default_value_t = Files::Scenario)]
+    pub files: Files,
+}
+
+/// What people write.
+#[derive(clap::ValueEnum, Clone, Copy, Debug)]
+pub enum Files {
+    /// Scenarios
+    Scenario,
+    /// Plans of sweeps
+    Sweep,
+}
+
 /// `deadtime schema`.
-pub fn schema() -> miette::Result<ExitCode> {
-    print_json(&scenario::schema());
+pub fn schema(args: &SchemaArgs) -> miette::Result<ExitCode> {
+    match args.files {
+        Files::Scenario => print_json(&scenario::schema()),
+        Files::Sweep => print_json(&scenario::sweep_schema()),
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Threads for what runs side by side: as asked, or one a core.
+pub fn jobs(asked: Option<usize>) -> usize {
+    asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).clamp(1, 256)
 }
 
 /// One object on standard output. A closed pipe is not an error of ours.

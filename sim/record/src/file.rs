@@ -42,7 +42,7 @@ impl Draft {
 }
 
 /// Writes a whole file, or leaves the one that is there.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
     let draft = Draft::of(path);
     let written = draft.create()?.write_all(bytes);
     written.map_err(|source| draft.failed(source))?;

@@ -57,6 +57,7 @@ mod fixture;
 mod writer_tests;
 
 pub use error::RecordError;
+pub use file::write as write_whole;
 pub use header::{FORMAT, Header};
 pub use keeper::{Keeper, Kept};
 pub use place::Place;

@@ -30,6 +30,8 @@ mod scatter;
 mod set;
 mod setup;
 mod shape;
+mod sweep;
+mod vary;
 mod world;
 
 pub use error::{ScenarioError, nearest};
@@ -41,3 +43,4 @@ pub use profile::{profile, profiles};
 pub use read::{find_scenarios, load, parse, schema};
 pub use set::{Seeds, TestSet, load_set};
 pub use setup::{PilotSpec, Setup};
+pub use sweep::{Axis, Grid, SweepPlan, load_sweep, parse_sweep, sweep_of, sweep_schema};

@@ -36,7 +36,7 @@ pub fn schema() -> serde_json::Value {
 }
 
 /// All scenario files under `paths`, sorted and each once: a folder stands for every `*.toml` below it but those in folders
-/// named `sets`, which hold test sets; anything else for itself, even where it does not exist, so that [`load`] can say so.
+/// named `sets` and `sweeps`, which hold other things; anything else for itself, even where it does not exist, so that [`load`] can say so.
 pub fn find_scenarios<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for path in paths {
@@ -57,7 +57,7 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
         let path = entry.path();
         // A linked folder may lead back up.
         match entry.file_type() {
-            Ok(kind) if kind.is_dir() && entry.file_name() == "sets" => {}
+            Ok(kind) if kind.is_dir() && ["sets", "sweeps"].iter().any(|n| entry.file_name() == *n) => {}
             Ok(kind) if kind.is_dir() => collect(&path, found),
             Ok(_) if path.extension().is_some_and(|e| e == "toml") => found.push(path),
             _ => {}
@@ -146,7 +146,7 @@ pub(crate) struct SourceText {
 }
 
 impl SourceText {
-    fn new(name: &str, text: &str) -> Self {
+    pub fn new(name: &str, text: &str) -> Self {
         let mut spans = BTreeMap::new();
         if let Ok(table) = DeTable::parse(text) {
             index_table("", table.get_ref(), &mut spans);

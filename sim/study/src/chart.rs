@@ -18,7 +18,7 @@ pub(crate) const REAL: RGBColor = RGBColor(0xd9, 0x6f, 0x12);
 pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 pub(crate) type Drawn = Result<(), StudyError>;
 
-fn failed(error: impl std::fmt::Display) -> StudyError {
+pub(crate) fn failed(error: impl std::fmt::Display) -> StudyError {
     StudyError::Chart(error.to_string())
 }
 
@@ -35,8 +35,19 @@ pub(crate) fn svg(width: u32, height: u32, draw: impl FnOnce(&Area) -> Drawn) ->
 
 /// Words at a place; `across` says which of their sides is there.
 pub(crate) fn words(area: &Area, text: &str, at: (i32, i32), across: HPos, colour: RGBColor) -> Drawn {
-    let style = TextStyle::from(("sans-serif", 16).into_font()).color(&colour).pos(Pos::new(across, VPos::Center));
+    words_of(area, text, at, across, colour, 16)
+}
+
+/// The same of a size, pixels.
+pub(crate) fn words_of(area: &Area, text: &str, at: (i32, i32), across: HPos, colour: RGBColor, size: i32) -> Drawn {
+    let style = TextStyle::from(("sans-serif", size).into_font()).color(&colour).pos(Pos::new(across, VPos::Center));
     area.draw(&Text::new(text.to_owned(), at, style)).map_err(failed)
+}
+
+/// A broken line through points.
+pub(crate) fn dashed(area: &Area, points: &[(i32, i32)], colour: RGBColor, width: u32) -> Drawn {
+    let path = plotters::element::DashedPathElement::new(points.iter().copied(), 7, 5, colour.stroke_width(width));
+    area.draw(&path).map_err(failed)
 }
 
 /// A line through points.
@@ -163,6 +174,37 @@ impl Log {
     }
 }
 
+/// A linear axis whose marks are round numbers.
+pub(crate) struct Ticks {
+    from: f64,
+    to: f64,
+    step: f64,
+}
+
+impl Ticks {
+    /// An axis from the one value to the other, with about eight marks at most.
+    pub fn over(from: f64, to: f64) -> Self {
+        let to = if to > from { to } else { from + 1.0 };
+        let rough = (to - from) / 8.0;
+        let decade = 10f64.powi(rough.log10().floor() as i32);
+        let step = [1.0, 2.0, 2.5, 5.0, 10.0].map(|k| k * decade).into_iter().find(|s| *s >= rough * 0.999);
+        Self { from, to, step: step.unwrap_or(rough) }
+    }
+
+    /// Where a value stands between the ends, 0 to 1.
+    pub fn part(&self, value: f64) -> f64 {
+        ((value - self.from) / (self.to - self.from)).clamp(0.0, 1.0)
+    }
+
+    /// The lines to draw.
+    pub fn marks(&self) -> impl Iterator<Item = f64> + use<> {
+        let (step, slack) = (self.step, self.step * 1e-6);
+        let (first, last) = ((self.from - slack) / step, (self.to + slack) / step);
+        // Free of the last bits of a product.
+        (first.ceil() as i64..=last.floor() as i64).map(move |k| (k as f64 * step * 1e9).round() / 1e9)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +215,13 @@ mod tests {
         assert_eq!(axis.decades().collect::<Vec<_>>(), [0.1, 1.0, 10.0, 100.0, 1000.0]);
         assert!((axis.part(10.0) - 0.5).abs() < 1e-12 && axis.part(0.0) == 0.0 && axis.part(1e9) == 1.0);
         assert_eq!(Log::around(&[], 1.0).decades().count(), 2);
+    }
+
+    #[test]
+    fn marks_are_round() {
+        assert_eq!(Ticks::over(0.0, 300.0).marks().collect::<Vec<_>>(), [0.0, 50.0, 100.0, 150.0, 200.0, 250.0, 300.0]);
+        assert_eq!(Ticks::over(1.3, 2.2).marks().collect::<Vec<_>>(), [1.4, 1.6, 1.8, 2.0, 2.2]);
+        assert!((Ticks::over(1.0, 3.0).part(2.0) - 0.5).abs() < 1e-12 && Ticks::over(2.0, 2.0).part(2.0) == 0.0);
     }
 
     #[test]

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use episode::{Driver, Episode, Pumped, Supply};
+use episode::{Driver, Episode, Pumped, Supply, fit};
 use pilot::Contract;
-use scenario::{Outcome, Setup};
-use timing::{SimTime, Source};
+use scenario::{Outcome, PilotSpec, Setup};
+use timing::{SimTime, Source, Span};
 
 use crate::contest::Contestant;
 use crate::course::succeeded;
 use crate::pool::Seat;
-use crate::{Ages, Course, StudyError, pilot_named};
+use crate::{Ages, Course, StudyError, engine_name, pilot_named};
 
 /// Who drives what, and how late.
 pub(crate) struct Task<'a> {
@@ -30,14 +30,26 @@ pub struct Trial {
     pub outcome: Outcome,
     /// Smallest distance to anything, metres; `None` when there is nothing.
     pub clearance: Option<f64>,
+    /// When it ended, simulated seconds.
+    pub seconds: f64,
+    /// Closing speed of the collision, m/s, if there was one.
+    pub impact_speed: Option<f64>,
+    /// Path from the first sight of what was hit to the impact, at the speed of the impact, metres.
+    pub sight_to_impact: Option<f64>,
     /// Age of the command in force at every tick's end.
     pub ages: Ages,
+    /// The highest peak of the age, which lies between ticks; `None` when no command ever took hold.
+    pub age_peak: Option<Span>,
     /// Longest path driven on one frame, metres.
     pub blind_max: f64,
     /// Inferences started.
     pub inferences: u64,
     /// Frames never inferred.
     pub dropped: u64,
+    /// Results that came after a newer one.
+    pub superseded: u64,
+    /// Inferences that missed the deadline or failed.
+    pub lost: u64,
     /// Outputs that were not finite.
     pub unusable: u64,
     /// Why inferences failed.
@@ -76,6 +88,53 @@ pub(crate) fn ride(
         }
         None => Supply::Nobody,
     };
+    let (episode, failures, supply) = to_the_end(setup, source, supply, keep_log)?;
+    if let (Supply::Worker { worker, .. }, Some((name, _))) = (supply, network) {
+        seat.give_back(name, worker);
+    }
+    Ok((episode, failures))
+}
+
+/// The same for a setup that says itself who drives; `key` is what its network is called when it is loaded. Also gives the
+/// runtime that was obtained, `none` without a network. A network that cannot drive is an error.
+pub(crate) fn drive_setup(
+    seat: &mut Seat,
+    mut setup: Setup,
+    key: &str,
+    source: Source,
+) -> Result<(Trial, String), StudyError> {
+    let contract_of = |worker: &runtime::Worker, setup: &Setup, model: &str| -> Result<Contract, StudyError> {
+        let no_pilot = |why: String| StudyError::NoPilot { model: model.to_owned(), scenario: setup.name.clone(), why };
+        let found = fit(&worker.info().model, &setup.world.robot).map_err(|e| no_pilot(e.to_string()))?;
+        found.ok_or_else(|| no_pilot("it is no pilot; `pilot = \"surrogate\"` only times it".into()))
+    };
+    let supply = match setup.pilot.clone() {
+        PilotSpec::Network { model } => {
+            let worker = seat.take(key)?;
+            let contract = contract_of(&worker, &setup, &model)?;
+            if contract.needs_camera() {
+                setup.give_camera();
+            }
+            Supply::Worker { worker, contract: Some(contract) }
+        }
+        PilotSpec::Surrogate { .. } => Supply::Worker { worker: seat.take(key)?, contract: None },
+        PilotSpec::Expert | PilotSpec::BrakeOnSight { .. } | PilotSpec::Straight => Supply::Nobody,
+    };
+    let (episode, failures, supply) = to_the_end(setup, source, supply, false)?;
+    let mut runtime = "none".to_owned();
+    if let Supply::Worker { worker, .. } = supply {
+        runtime = engine_name(worker.info());
+        seat.give_back(key, worker);
+    }
+    Ok((trial(&episode, failures), runtime))
+}
+
+fn to_the_end(
+    setup: Setup,
+    source: Source,
+    supply: Supply,
+    keep_log: bool,
+) -> Result<(Episode, Vec<String>, Supply), StudyError> {
     let mut episode = Episode::new(Arc::new(setup), source)?;
     if keep_log {
         episode.keep_log();
@@ -83,23 +142,27 @@ pub(crate) fn ride(
     let mut driver = Driver::new(supply);
     while driver.pump(&mut episode, SimTime(i64::MAX), Duration::from_secs(1)) != Pumped::Over {}
     let failures = driver.failures().to_vec();
-    if let (Supply::Worker { worker, .. }, Some((name, _))) = (driver.into_supply(), network) {
-        seat.give_back(name, worker);
-    }
-    Ok((episode, failures))
+    Ok((episode, failures, driver.into_supply()))
 }
 
 pub(crate) fn trial(episode: &Episode, failures: Vec<String>) -> Trial {
     let stats = episode.stats();
     let outcome = episode.outcome().unwrap_or(Outcome::Timeout);
+    let counts = episode.line().counts();
     Trial {
         success: succeeded(episode.setup(), outcome) && !stats.invalid,
         outcome,
         clearance: Some(stats.min_clearance).filter(|m| m.is_finite()),
+        seconds: episode.plant().tick_start().secs(),
+        impact_speed: episode.story().map(|story| story.impact_speed),
+        sight_to_impact: episode.story().and_then(|s| Some((s.at_s - s.first_seen_s?) * s.robot_speed)),
         ages: Ages::of(&stats.ages),
+        age_peak: Some(stats.age_peak).filter(|_| !stats.ages.is_empty()),
         blind_max: stats.blind_max,
         inferences: stats.inferences,
-        dropped: episode.line().counts().dropped,
+        dropped: counts.dropped,
+        superseded: counts.superseded,
+        lost: counts.lost,
         unusable: stats.unusable,
         failures,
         invalid: stats.invalid,

@@ -44,6 +44,17 @@ pub enum StudyError {
         /// Instead.
         expected: String,
     },
+    /// A journal or a result cannot be read or written.
+    #[error("{path}: {why}")]
+    File {
+        /// Which.
+        path: String,
+        /// What went wrong, and what to do.
+        why: String,
+    },
+    /// Somebody asked to stop; what was done is kept.
+    #[error("stopped; what was done is kept")]
+    Stopped,
     /// A chart cannot be drawn.
     #[error("the chart cannot be drawn: {0}")]
     Chart(String),

@@ -11,6 +11,8 @@
 
 mod ages;
 mod blame;
+mod budget;
+mod candidates;
 mod chart;
 mod compare;
 mod compensation;
@@ -22,17 +24,21 @@ mod held_out;
 mod html;
 mod latency;
 mod page;
+mod phase;
 mod pool;
 mod proportion;
 mod report;
 mod roofline;
 mod runs;
 mod schedules;
+mod sweep;
 mod table;
 mod verdict;
 
 pub use ages::Ages;
 pub use blame::{Accused, Blame, Inquiry, Interval, Part, Verdict, WhatIf, blame};
+pub use budget::{AtSpeed, Budget, Question, budget, budget_chart};
+pub use candidates::{Candidate, devices, measured, stored};
 pub use chart::{latency_chart, success_chart};
 pub use compare::{Plan, compare};
 pub use compensation::{
@@ -46,6 +52,7 @@ pub use error::StudyError;
 pub use held_out::{HELD_OUT_FROM, TOLERANCE_M};
 pub use latency::{engine_name, pilot_named, runtime_line, source, trace_of};
 pub use page::page;
+pub use phase::{Diagram, phase_chart, phase_grid};
 pub use pool::{Load, Progress};
 pub use proportion::{CONFIDENCE, Estimate, Pairs, holm, mean_effect, wilson};
 pub use report::{
@@ -58,6 +65,7 @@ pub use schedules::{
     Comb, CombRow, Cost, Expected, SchedulePlan, ScheduleRow, ScheduleStudy, comb_chart, schedule_table, schedules,
     schedules_page, schedules_text, throughput_chart,
 };
+pub use sweep::{Merged, Row, Running, Shard, Sweep, merge, write as write_result};
 pub use table::table;
 
 /// SHA-256, lower-case hexadecimal.

@@ -27,6 +27,18 @@ pub fn safe_speed(d: f64, b: f64, r: f64) -> f64 {
     b * (libm::sqrt(r * r + 2.0 * d / b) - r)
 }
 
+/// The longest service time of a device that is busy meanwhile, where `left` is left for a pure delay and captures are `t`
+/// apart: `S <= left` while S <= t (a new frame then never waits), else `S <= left / 2` (a frame waits for the one in
+/// service, and is served after it). Seconds.
+///
+/// ```
+/// // 130 ms are left: 65 on a busy device. 15 ms are left: all of them.
+/// assert_eq!((timing::occupied_budget(0.130, 0.020), timing::occupied_budget(0.015, 0.020)), (0.065, 0.015));
+/// ```
+pub fn occupied_budget(left: f64, t: f64) -> f64 {
+    left.min(t).max(left / 2.0)
+}
+
 /// The longest delay at which a PD law on angle and rate can hold a linear pendulum with unstable pole `omega` (rad/s):
 /// `sqrt(2)/omega`, counted with half a sampling period.
 pub fn pendulum_delay_bound(omega: f64) -> f64 {

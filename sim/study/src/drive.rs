@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use episode::{Driver, Episode, Pumped, Supply};
-use scenario::Outcome;
+use pilot::Contract;
+use scenario::{Outcome, Setup};
 use timing::{SimTime, Source};
 
 use crate::contest::Contestant;
@@ -52,8 +53,18 @@ pub(crate) fn drive(seat: &mut Seat, task: &Task) -> Result<Trial, StudyError> {
     let name = &task.contestant.name;
     let mut setup = task.course.scenario.setup(task.seed)?;
     setup.pilot = pilot_named(name, &setup)?;
-    let supply = match task.contestant.contract {
-        Some(contract) => {
+    drive_setup(seat, setup, task.source.clone(), task.contestant.contract.map(|contract| (name.as_str(), contract)))
+}
+
+/// The same for a setup that is ready; `network` is who drives and what it is fed.
+pub(crate) fn drive_setup(
+    seat: &mut Seat,
+    mut setup: Setup,
+    source: Source,
+    network: Option<(&str, Contract)>,
+) -> Result<Trial, StudyError> {
+    let supply = match network {
+        Some((name, contract)) => {
             if contract.needs_camera() {
                 setup.give_camera();
             }
@@ -61,11 +72,11 @@ pub(crate) fn drive(seat: &mut Seat, task: &Task) -> Result<Trial, StudyError> {
         }
         None => Supply::Nobody,
     };
-    let mut episode = Episode::new(Arc::new(setup), task.source.clone())?;
+    let mut episode = Episode::new(Arc::new(setup), source)?;
     let mut driver = Driver::new(supply);
     while driver.pump(&mut episode, SimTime(i64::MAX), Duration::from_secs(1)) != Pumped::Over {}
     let failures = driver.failures().to_vec();
-    if let Supply::Worker { worker, .. } = driver.into_supply() {
+    if let (Supply::Worker { worker, .. }, Some((name, _))) = (driver.into_supply(), network) {
         seat.give_back(name, worker);
     }
     Ok(trial(&episode, failures))

@@ -1,6 +1,7 @@
 //! `deadtime`: the composition root. Reads the command line and joins the crates; the work is done in them.
 
 mod assets;
+mod chrome_trace;
 mod commands;
 mod launch;
 mod log;

@@ -116,6 +116,32 @@ fn a_latency_that_a_person_set_on_the_way_is_held_in_the_forks() {
 }
 
 #[test]
+fn a_latency_changed_after_the_obstacle_was_seen_is_told_as_a_scale() {
+    use episode::{Change, Edit};
+    use study::{Accused, Inquiry, blame};
+    use timing::{SimTime, Source, Span};
+    // The wall is seen from 1000.5 ms on; the contact comes at about 1.65 s. Under 200 ms from the start, and 201 ms after.
+    let none = |_: &str| Err("there is no network".to_owned());
+    let inquiry = Inquiry { window: Span::from_secs(1.5), replicas: 2, jobs: 1 };
+    let told = |ms: f64| {
+        let change = Change::Source(Source::Fixed(Span::from_ms(201.0)));
+        let accused = Accused {
+            setup: crate::support::setup("braking", 0),
+            source: Source::Fixed(Span::from_ms(200.0)),
+            edits: vec![Edit { at: SimTime((ms * 1e6) as i64), change }],
+            network: None,
+        };
+        blame(&accused, &inquiry, &none, &()).expect("a run").expect("a collision")
+    };
+    let (before, after) = (told(500.0), told(1300.0));
+    assert!(!before.latency_changed && before.critical_latency_ms.is_some() && before.margin_ms.is_some());
+    assert!(after.latency_changed && after.critical_latency_ms.is_none() && after.margin_ms.is_none());
+    assert!(after.critical_scale.is_some_and(|scale| (0.6..0.8).contains(&scale)), "{:?}", after.critical_scale);
+    assert!(after.intervals.iter().all(|interval| interval.from_ms.is_none()), "{:?}", after.intervals);
+    assert!(after.text().contains("times the durations"), "{}", after.text());
+}
+
+#[test]
 fn a_log_that_ended_well_has_nobody_to_blame() {
     let (_keep, dir) = folder();
     let log = dir.join("run.mcap");

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use episode::{Driver, Entry, Episode, Pumped, Supply};
-use miette::{IntoDiagnostic, Result, WrapErr};
+use miette::{IntoDiagnostic, Result, WrapErr, miette};
 use scenario::{PilotSpec, Setup};
 use serde::Serialize;
 use timing::{SimTime, Source};
 
 use super::{FAILED, UNTRUSTED, print_json};
+use crate::chrome_trace::chrome_trace;
 use crate::launch::Overrides;
 use crate::log;
 
@@ -20,6 +21,9 @@ use crate::log;
 pub struct Args {
     /// A log as `deadtime run --log` writes it, or the name of one that the window keeps, such as 0042-lesson
     pub log: PathBuf,
+    /// Write the run's timeline in Chrome's trace format, in simulated time: ui.perfetto.dev opens it
+    #[arg(long, value_name = "F.json")]
+    pub timeline: Option<PathBuf>,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
@@ -72,8 +76,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             break;
         }
     }
-    let digests: Vec<u64> = episode
-        .take_log()
+    let entries = episode.take_log();
+    if let Some(path) = &args.timeline {
+        let name = format!("{}, seed {}, latency {}", header.scenario_name, header.seed, header.latency);
+        let trace = chrome_trace(&name, &episode.setup().line, &entries);
+        std::fs::write(path, trace.to_string()).map_err(|e| miette!("cannot write {}: {e}", path.display()))?;
+    }
+    let digests: Vec<u64> = entries
         .iter()
         .filter_map(|entry| if let Entry::Tick(tick) = entry { Some(tick.digest) } else { None })
         .collect();

@@ -90,6 +90,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if let Some(log) = log {
         log.finish(&summary).into_diagnostic()?;
     }
+    let many = args.overrides.is_empty() && expect.asks_many_runs();
     let checks = if args.overrides.is_empty() { expect.check(&facts(&summary)) } else { Vec::new() };
     if args.json {
         print_json(&summary);
@@ -98,6 +99,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         for check in &checks {
             let mark = if check.passed { "ok    " } else { "FAILED" };
             println!("  {mark} {}: found {}, expected {}", check.name, check.found, check.expected);
+        }
+        if many {
+            println!("  what is expected of many runs is checked by `deadtime test {}`", args.scenario.display());
         }
         if let Some(path) = &args.log {
             println!("log: {0}; `deadtime replay {0}` re-runs it", path.display());

@@ -1,10 +1,12 @@
 //! `deadtime test`: scenarios as tests.
+#![allow(clippy::disallowed_methods, reason = "it tells how long each scenario took")]
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use episode::Summary;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -12,10 +14,13 @@ use miette::{IntoDiagnostic, Result, miette};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use runtime::Requested;
 use scenario::{Check, Latency};
+use study::Proved;
 
+use super::compare::in_words;
+use super::doctor::processor;
 use super::run::{facts, go};
 use super::{FAILED, NOTHING, UNTRUSTED};
-use crate::launch::{Overrides, RuntimeOptions, launch, worker};
+use crate::launch::{Overrides, RuntimeOptions, engine, launch, report, worker};
 
 /// Options of `test`.
 #[derive(clap::Args, Debug)]
@@ -32,6 +37,10 @@ pub struct Args {
     /// Scenarios that run side by side; one a core by default. Those with measured latency always run alone
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
+    /// Measure the latency of scenarios that expect a success rate under measured latency: once, alone, before their seeds
+    /// are driven
+    #[arg(long)]
+    pub measure: bool,
     #[command(flatten)]
     pub runtime: RuntimeOptions,
 }
@@ -48,6 +57,10 @@ struct Case {
     path: PathBuf,
     verdict: Verdict,
     summary: Option<Summary>,
+    /// What many runs came to, where they were asked for and did not fail.
+    proved: Vec<Check>,
+    episodes: usize,
+    seconds: f64,
 }
 
 /// `deadtime test`.
@@ -65,7 +78,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.jobs.unwrap_or(cores).clamp(1, 256);
-    let cases = run_all(&paths, jobs, &args.runtime);
+    let cases = run_all(&paths, jobs, args);
     for case in &cases {
         report_line(case);
     }
@@ -89,17 +102,17 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// All cases in the order of `paths`: side by side, but measured ones one at a time and after the others, so that
-/// nothing loads the cores while a latency is measured.
-fn run_all(paths: &[PathBuf], jobs: usize, runtime: &RuntimeOptions) -> Vec<Case> {
+/// nothing loads the cores while a latency is measured; and so those that run side by side with themselves.
+fn run_all(paths: &[PathBuf], jobs: usize, args: &Args) -> Vec<Case> {
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(paths.len() as u64).with_style(style);
     bar.enable_steady_tick(Duration::from_millis(200));
     let cases: Mutex<Vec<(usize, Case)>> = Mutex::new(Vec::new());
-    let (alone, together): (Vec<usize>, Vec<usize>) = (0..paths.len()).partition(|&i| is_measured(&paths[i]));
+    let (alone, together): (Vec<usize>, Vec<usize>) = (0..paths.len()).partition(|&i| goes_alone(&paths[i]));
     let work = |i: usize| {
         bar.set_message(paths[i].display().to_string());
-        let case = run_one(&paths[i], runtime);
+        let case = run_one(&paths[i], jobs, args, &bar);
         bar.inc(1);
         cases.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((i, case));
     };
@@ -120,32 +133,91 @@ fn run_all(paths: &[PathBuf], jobs: usize, runtime: &RuntimeOptions) -> Vec<Case
     cases.into_iter().map(|(_, case)| case).collect()
 }
 
-fn is_measured(path: &Path) -> bool {
+fn goes_alone(path: &Path) -> bool {
     scenario::load(path)
         .and_then(|scenario| scenario.setup(scenario.seed))
-        .is_ok_and(|setup| setup.latency == Latency::Measured)
+        .is_ok_and(|setup| setup.latency == Latency::Measured || setup.expect.asks_many_runs())
 }
 
-fn run_one(path: &Path, runtime: &RuntimeOptions) -> Case {
-    let case = |verdict, summary| Case { path: path.to_path_buf(), verdict, summary };
-    let attempt = || -> Result<(Summary, Vec<Check>)> {
+fn run_one(path: &Path, jobs: usize, args: &Args, bar: &ProgressBar) -> Case {
+    let began = Instant::now();
+    let attempt = || -> Result<(Summary, Vec<Check>, Proved)> {
         let scenario = scenario::load(path)?;
         let setup = Overrides::default().setup(&scenario, scenario.seed)?;
         let expect = setup.expect.clone();
-        let mut launched = launch(setup, |model| worker(model, runtime, |_| {}))?;
-        let summary = go(&mut launched, true, &mut |_, _| {});
-        let checks = expect.check(&facts(&summary));
-        Ok((summary, checks))
+        if expect.asks_seeds() && setup.latency == Latency::Measured && !args.measure {
+            return Err(miette!(
+                help = "give [latency] source = \"replay:FILE\" (from `deadtime measure MODEL --out FILE`), \"profile:NAME\" or \
+                        \"fixed:MS\"; or `deadtime test --measure`, which measures once, alone, and draws from that",
+                "found a success rate expected under measured latency; expected a latency that is known before the seeds are driven"
+            ));
+        }
+        let mut launched = launch(setup, |model| worker(model, &args.runtime, |_| {}))?;
+        let mut summary = go(&mut launched, true, &mut |_, _| {});
+        let mut checks = expect.check(&facts(&summary));
+        let mut proved = Proved::default();
+        if expect.asks_many_runs() {
+            // Its worker would share the cores.
+            drop(launched);
+            let options = args.runtime.options();
+            let load = |model: &str| engine(model, &options).map_err(|report| in_words(&report));
+            proved = study::prove(&scenario, jobs, &processor(), &load, &Steps::of(path, bar)).map_err(report)?;
+            checks.extend(proved.checks.iter().cloned());
+            summary.complaints.extend(proved.complaints.iter().cloned());
+            summary.trusted = summary.complaints.is_empty();
+        }
+        Ok((summary, checks, proved))
     };
-    match attempt() {
-        Err(error) => case(Verdict::Broken(format!("{error:?}")), None),
-        Ok((summary, _)) if !summary.trusted => case(Verdict::Untrusted(summary.complaints.clone()), Some(summary)),
-        Ok((summary, checks)) => {
+    let (verdict, summary, proved) = match attempt() {
+        Err(error) => (Verdict::Broken(format!("{error:?}")), None, Proved::default()),
+        Ok((summary, _, proved)) if !summary.trusted => {
+            (Verdict::Untrusted(summary.complaints.clone()), Some(summary), proved)
+        }
+        Ok((summary, checks, proved)) => {
             let failed: Vec<Check> = checks.into_iter().filter(|check| !check.passed).collect();
             let verdict = if failed.is_empty() { Verdict::Passed } else { Verdict::Failed(failed) };
-            case(verdict, Some(summary))
+            (verdict, Some(summary), proved)
+        }
+    };
+    let held = proved.checks.into_iter().filter(|check| check.passed).collect();
+    let seconds = began.elapsed().as_secs_f64();
+    Case { path: path.to_path_buf(), verdict, summary, proved: held, episodes: proved.episodes, seconds }
+}
+
+/// Many runs of one scenario, told beside the bar of all scenarios.
+struct Steps<'a> {
+    path: &'a Path,
+    bar: &'a ProgressBar,
+    what: Mutex<(String, usize, usize)>,
+}
+
+impl<'a> Steps<'a> {
+    fn of(path: &'a Path, bar: &'a ProgressBar) -> Self {
+        Self { path, bar, what: Mutex::default() }
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut (String, usize, usize))) {
+        let mut what = self.what.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        change(&mut what);
+        let (words, done, of) = &*what;
+        self.bar.set_message(format!("{}: {words}, {done} of {of} episodes", self.path.display()));
+    }
+}
+
+impl study::Progress for Steps<'_> {
+    fn begin(&self, what: &str, steps: usize, alone: bool) {
+        if alone {
+            self.bar.set_message(format!("measuring {what} alone on the machine, about {steps} s"));
+        } else {
+            self.tell(|held| *held = (what.to_owned(), 0, steps));
         }
     }
+
+    fn step(&self) {
+        self.tell(|held| held.1 += 1);
+    }
+
+    fn end(&self) {}
 }
 
 fn details(verdict: &Verdict) -> Vec<String> {
@@ -169,6 +241,12 @@ fn report_line(case: &Case) {
     let outcome =
         case.summary.as_ref().map(|s| format!("{} after {:.2} s", s.outcome, s.sim_seconds)).unwrap_or_default();
     println!("{word} {} {outcome}", case.path.display());
+    for check in &case.proved {
+        println!("    {}: found {}, expected {}", check.name, check.found, check.expected);
+    }
+    if case.episodes > 0 {
+        println!("    {} episodes more, {:.1} s in all", case.episodes, case.seconds);
+    }
     for line in details(&case.verdict) {
         println!("    {line}");
     }
@@ -198,8 +276,12 @@ fn write_junit(path: &Path, cases: &[Case]) -> Result<()> {
         }
         let mut test = TestCase::new(case.path.display().to_string(), status);
         if let Some(summary) = &case.summary {
-            test.set_time(Duration::from_secs_f64(summary.wall_seconds));
-            test.set_system_out(serde_json::to_string_pretty(summary).into_diagnostic()?);
+            test.set_time(Duration::from_secs_f64(case.seconds));
+            let mut out = serde_json::to_string_pretty(summary).into_diagnostic()?;
+            for check in &case.proved {
+                let _ = write!(out, "\n{}: found {}, expected {}", check.name, check.found, check.expected);
+            }
+            test.set_system_out(out);
         }
         suite.add_test_case(test);
     }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::error::{did_you_mean, nearest};
 use crate::format::{Actor, Controller, PilotKind, RobotKind, Scatter, ScatterKind, Scenario, Trigger};
-use crate::{Latency, Number, Outcome, Point, ScenarioError, profiles};
+use crate::{Bounds, Latency, Number, Outcome, Point, ScenarioError, profiles};
 
 /// Places lie within a kilometre: floats stay finer than a micrometre there, and a typing mistake shows.
 const PLACE: RangeInclusive<f64> = -1000.0..=1000.0;
@@ -13,6 +13,8 @@ const HEIGHT: RangeInclusive<f64> = 0.01..=100.0;
 const ANGLE: RangeInclusive<f64> = -360.0..=360.0;
 const MILLISECONDS: RangeInclusive<f64> = 0.0..=600_000.0;
 const NOT_NEGATIVE: RangeInclusive<f64> = 0.0..=1e9;
+/// Square of the normal quantile of 95 % confidence.
+const Z_SQUARED: f64 = 3.841_458_820_694_124;
 /// Things in one world.
 const MAX_THINGS: usize = 1000;
 
@@ -251,20 +253,54 @@ impl Scenario {
             ("blind_m", expect.blind_m),
         ] {
             let Some(bounds) = bounds else { continue };
-            let path = format!("expect.{key}");
-            self.optional(&format!("{path}.min"), bounds.min, NOT_NEGATIVE, "")?;
-            self.optional(&format!("{path}.max"), bounds.max, NOT_NEGATIVE, "")?;
-            if (bounds.min, bounds.max) == (None, None) {
-                return Err(self.error(&path, "these bounds allow anything", "give `min`, `max` or both"));
-            }
-            if bounds.min.zip(bounds.max).is_some_and(|(min, max)| min > max) {
-                return Err(self.error(&path, "`min` is greater than `max`", "exchange the two"));
-            }
+            self.bounds(&format!("expect.{key}"), bounds, NOT_NEGATIVE, "")?;
         }
+        if let Some(critical) = expect.critical_latency_ms {
+            let path = "expect.critical_latency_ms";
+            self.bounds(path, critical.bounds(), 0.0..=10_000.0, "ms")?;
+            self.within(&format!("{path}.step_ms"), critical.step_ms, 0.1..=1000.0, "ms")?;
+            self.count(&format!("{path}.phases"), critical.phases as usize, 1..=1000)?;
+        }
+        for (key, rate) in [("success_rate", expect.success_rate), ("success_rate_lower", expect.success_rate_lower)] {
+            let Some(rate) = rate else { continue };
+            self.bounds(&format!("expect.{key}"), rate.bounds(), 0.0..=1.0, "")?;
+            self.count(&format!("expect.{key}.seeds"), rate.seeds as usize, 1..=100_000)?;
+        }
+        self.check_reach()?;
         if self.robot.goal.is_none() && (expect.outcome == Some(Outcome::Goal) || expect.goal_time_s.is_some()) {
             let path = if expect.outcome == Some(Outcome::Goal) { "expect.outcome" } else { "expect.goal_time_s" };
             let help = "add goal = { x = 12, y = 0 } under [robot], or expect another outcome";
             return Err(self.error(path, "there is no goal to reach", help));
+        }
+        Ok(())
+    }
+
+    /// A lower end that not even a success of every seed reaches is a mistake: Wilson's is `n / (n + z^2)` then.
+    fn check_reach(&self) -> Checked {
+        let Some((rate, min)) = self.expect.success_rate_lower.and_then(|rate| Some((rate, rate.min?))) else {
+            return Ok(());
+        };
+        let best = rate.seeds as f64 / (rate.seeds as f64 + Z_SQUARED);
+        if min <= best {
+            return Ok(());
+        }
+        let message = format!("if all {} seeds succeed, the lower end is {best:.4}, which is less", rate.seeds);
+        let help = if min < 1.0 {
+            format!("give {} seeds or more, or a smaller `min`", (Z_SQUARED * min / (1.0 - min)).ceil())
+        } else {
+            "no number of seeds proves a rate of 1; give a smaller `min`".to_owned()
+        };
+        Err(self.error("expect.success_rate_lower.min", &message, &help))
+    }
+
+    fn bounds(&self, path: &str, bounds: Bounds, range: RangeInclusive<f64>, unit: &str) -> Checked {
+        self.optional(&format!("{path}.min"), bounds.min, range.clone(), unit)?;
+        self.optional(&format!("{path}.max"), bounds.max, range, unit)?;
+        if (bounds.min, bounds.max) == (None, None) {
+            return Err(self.error(path, "these bounds allow anything", "give `min`, `max` or both"));
+        }
+        if bounds.min.zip(bounds.max).is_some_and(|(min, max)| min > max) {
+            return Err(self.error(path, "`min` is greater than `max`", "exchange the two"));
         }
         Ok(())
     }

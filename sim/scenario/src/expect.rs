@@ -60,6 +60,56 @@ impl fmt::Display for Bounds {
     }
 }
 
+/// Bounds of the latency up to which a scenario succeeds, found by many runs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Critical {
+    /// At least, ms: every latency tried up to it succeeds
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
+    /// At most, ms: a latency tried beyond it, and not a step further, fails
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+    /// How far apart the latencies that are tried lie, ms; the bounds themselves are tried too
+    pub step_ms: f64,
+    /// Each latency is tried at this many sensor phases, spread evenly over a capture period
+    pub phases: u64,
+}
+
+impl Default for Critical {
+    fn default() -> Self {
+        Self { min: None, max: None, step_ms: 10.0, phases: 20 }
+    }
+}
+
+/// Bounds of a share of seeds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// At least, 0 to 1
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
+    /// At most, 0 to 1
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+    /// Seeds 0 to this less one are driven
+    pub seeds: u64,
+}
+
+impl Critical {
+    /// The bounds alone.
+    pub fn bounds(&self) -> Bounds {
+        Bounds { min: self.min, max: self.max }
+    }
+}
+
+impl Rate {
+    /// The bounds alone.
+    pub fn bounds(&self) -> Bounds {
+        Bounds { min: self.min, max: self.max }
+    }
+}
+
 /// `[expect]`. What is absent is not checked.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -91,6 +141,15 @@ pub struct Expect {
     /// Inferences lost to the deadline or a failure
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_lost: Option<u64>,
+    /// Pure delay up to which the scenario succeeds, ms: many runs, by `deadtime test` alone
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub critical_latency_ms: Option<Critical>,
+    /// Share of seeds that succeed: many runs, by `deadtime test` alone
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub success_rate: Option<Rate>,
+    /// Lower end of that share's 95 % Wilson interval: many runs, by `deadtime test` alone
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub success_rate_lower: Option<Rate>,
 }
 
 /// What a run was like, in the units of [`Expect`].
@@ -130,7 +189,17 @@ pub struct Check {
 }
 
 impl Expect {
-    /// One check for each expectation, in the order of the keys. A quantity that the run does not have (an age without
+    /// Whether something is expected that one run cannot tell.
+    pub fn asks_many_runs(&self) -> bool {
+        self.critical_latency_ms.is_some() || self.asks_seeds()
+    }
+
+    /// Whether something is expected of many seeds under the scenario's own latency.
+    pub fn asks_seeds(&self) -> bool {
+        self.success_rate.is_some() || self.success_rate_lower.is_some()
+    }
+
+    /// One check for each expectation of a single run, in the order of the keys. A quantity that the run does not have (an age without
     /// a command) fails; clearance with nothing to come near to is unlimited.
     pub fn check(&self, facts: &Facts) -> Vec<Check> {
         let outcome = self.outcome.map(|expected| Check {

@@ -35,7 +35,7 @@ mod vary;
 mod world;
 
 pub use error::{ScenarioError, nearest};
-pub use expect::{Bounds, Check, Expect, Facts, Outcome};
+pub use expect::{Bounds, Check, Critical, Expect, Facts, Outcome, Rate};
 pub use format::Scenario;
 pub use latency::{Compensation, Latency};
 pub use number::{Number, Point};

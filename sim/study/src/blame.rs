@@ -25,7 +25,7 @@ use critical::critical;
 use replica::{Bench, Factual};
 
 pub use change::Part;
-pub use critical::Interval;
+pub use critical::{Interval, Tried};
 
 /// The run that is looked into.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ pub struct Accused {
 /// How it is looked into.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Inquiry {
-    /// Time is forked this long before the contact; a collision within the same time after it was not avoided.
+    /// Time is forked about this long before the contact, spread over the replicas by a sixth to either side; a collision within the same time after it was not avoided.
     pub window: Span,
     /// Runs whose noise and sensor phase differ; the first is the run itself.
     pub replicas: usize,
@@ -57,6 +57,15 @@ impl Default for Inquiry {
     }
 }
 
+impl Inquiry {
+    /// How far the forks' times lie from the window's length at most.
+    pub fn spread(&self) -> Span {
+        self.window.times(SPREAD)
+    }
+}
+
+/// Half a second of three.
+const SPREAD: f64 = 1.0 / 6.0;
 /// Share of the replicas that must agree.
 const AGREEMENT: f64 = 0.8;
 
@@ -103,8 +112,13 @@ pub struct Blame {
     /// What at least four of five replicas say.
     pub verdict: Verdict,
     /// Latency up to which the run itself does not collide, milliseconds: all stage durations scaled alike, and named by what
-    /// the first command that knew of the obstacle had. `None` when it collides without any.
+    /// the first command that knew of the obstacle had. `None` when it collides without any, and when somebody changed the latency
+    /// after that command's frame was captured: then only the scale says something.
     pub critical_latency_ms: Option<f64>,
+    /// The same as a factor of all durations.
+    pub critical_scale: Option<f64>,
+    /// Whether the latency was changed on the way to the contact, after the obstacle was seen.
+    pub latency_changed: bool,
     /// Critical latency less the one there was, milliseconds; negative by as much as was missing.
     pub margin_ms: Option<f64>,
     /// The latency there was, milliseconds.
@@ -124,10 +138,14 @@ pub struct Blame {
     pub split_from_start: BTreeMap<Verdict, usize>,
     /// Safe and unsafe latencies, in order.
     pub intervals: Vec<Interval>,
+    /// Every factor of all durations that was tried on the run itself, with what it came to.
+    pub tried: Vec<Tried>,
     /// Other changes.
     pub what_if: Vec<WhatIf>,
-    /// How long before the contact time was forked, seconds.
+    /// How long before the contact time was forked, seconds: in the middle of the replicas.
     pub window_s: f64,
+    /// And how far from that at most, seconds.
+    pub window_spread_s: f64,
     /// The collision.
     pub story: Story,
 }
@@ -162,7 +180,7 @@ pub fn blame(
 ) -> Result<Option<Blame>, StudyError> {
     let begin = |index| -> Result<(Bench, Option<Factual>), StudyError> {
         let mut bench = Bench::new(accused, load)?;
-        let factual = bench.factual(accused, index, inquiry.window)?;
+        let factual = bench.factual(accused, index, inquiry)?;
         Ok((bench, factual))
     };
     let (_, Some(factual)) = begin(0)? else { return Ok(None) };
@@ -245,12 +263,16 @@ fn sum_up(accused: &Accused, inquiry: &Inquiry, parts: &[Part], witnesses: Vec<W
         })
         .collect();
     let latency_ms = factual.latency.ms();
-    let critical_latency_ms = base.critical.scale.map(|scale| scale * latency_ms);
+    let named = (!factual.changed).then_some(latency_ms);
+    let critical_scale = base.critical.scale;
+    let critical_latency_ms = critical_scale.zip(named).map(|(scale, ms)| scale * ms);
     Ok(Blame {
         scenario: accused.setup.name.clone(),
         seed: accused.setup.seed,
         verdict: agreed(&split, witnesses.len()),
         critical_latency_ms,
+        critical_scale,
+        latency_changed: factual.changed,
         margin_ms: critical_latency_ms.map(|critical| critical - latency_ms),
         latency_ms,
         shares,
@@ -259,9 +281,11 @@ fn sum_up(accused: &Accused, inquiry: &Inquiry, parts: &[Part], witnesses: Vec<W
         episodes: witnesses.iter().map(|w| w.runs).sum::<usize>(),
         split,
         split_from_start,
-        intervals: base.critical.intervals.iter().map(|i| i.times(latency_ms)).collect(),
+        intervals: base.critical.intervals.iter().map(|i| i.named(named)).collect(),
+        tried: base.critical.tried.clone(),
         what_if,
         window_s: inquiry.window.secs(),
+        window_spread_s: inquiry.spread().secs(),
         story: factual.story.clone(),
     })
 }
@@ -275,6 +299,19 @@ fn agreed(split: &BTreeMap<Verdict, usize>, of: usize) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn forks_are_spread_evenly_and_the_run_itself_is_in_the_middle() {
+        let inquiry = Inquiry::default();
+        let mut ms: Vec<i64> = (0..16).map(|i| replica::forked(&inquiry, i).0 / 1_000_000).collect();
+        assert!((3000..3040).contains(&ms[0]), "{ms:?}");
+        ms.sort_unstable();
+        assert!(
+            ms[0] >= 2500 && ms[15] <= 3500 && ms.windows(2).all(|two| (61..=63).contains(&(two[1] - two[0]))),
+            "{ms:?}"
+        );
+        assert_eq!(replica::forked(&Inquiry { replicas: 1, ..inquiry }, 0), inquiry.window);
+    }
 
     #[test]
     fn four_of_five_must_agree() {

@@ -62,6 +62,28 @@ impl Contestant {
         measuring: &Measuring,
         progress: &dyn Progress,
     ) -> Result<Self, StudyError> {
+        Self::ready(entrant, courses, load, measuring, progress, false)
+    }
+
+    /// The same, but a network that cannot drive is welcome: it has no contract, and gives the latency alone.
+    pub fn prepare_any(
+        entrant: &Entrant,
+        course: &Course,
+        load: &Load,
+        measuring: &Measuring,
+        progress: &dyn Progress,
+    ) -> Result<Self, StudyError> {
+        Self::ready(entrant, std::slice::from_ref(course), load, measuring, progress, true)
+    }
+
+    fn ready(
+        entrant: &Entrant,
+        courses: &[Course],
+        load: &Load,
+        measuring: &Measuring,
+        progress: &dyn Progress,
+        strangers: bool,
+    ) -> Result<Self, StudyError> {
         let name = entrant.name.clone();
         let mut contestant = Self {
             contract: None,
@@ -77,7 +99,7 @@ impl Contestant {
         let mut engine = None;
         if !matches!(entrant.name.as_str(), "expert" | "straight" | "brake_on_sight") {
             let loaded = load(&entrant.name).map_err(|why| contestant.broken(why))?;
-            contestant.seat(loaded.info(), courses)?;
+            contestant.seat(loaded.info(), courses, strangers)?;
             engine = Some(loaded);
         }
         match (&entrant.latency, engine) {
@@ -96,7 +118,7 @@ impl Contestant {
     }
 
     /// What the network is fed on these courses; an error explains what the contract asks.
-    fn seat(&mut self, info: &EngineInfo, courses: &[Course]) -> Result<(), StudyError> {
+    fn seat(&mut self, info: &EngineInfo, courses: &[Course], strangers: bool) -> Result<(), StudyError> {
         for course in courses {
             let robot = course.scenario.setup(course.scenario.seed)?.world.robot.clone();
             let no_pilot = |why: String| StudyError::NoPilot {
@@ -106,6 +128,7 @@ impl Contestant {
             };
             self.contract = match fit(&info.model, &robot) {
                 Ok(Some(contract)) => Some(contract),
+                Ok(None) if strangers => None,
                 Ok(None) => {
                     let inputs: Vec<String> = info.model.inputs.iter().map(ToString::to_string).collect();
                     return Err(no_pilot(format!("its inputs are {}", inputs.join(", "))));

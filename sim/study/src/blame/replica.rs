@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use episode::{Driver, Entry, Episode, Outcome, Story, Supply};
+use episode::{Change, Driver, Entry, Episode, Outcome, Story, Supply};
 use plant::Contact;
 use scenario::Setup;
 use timing::{Fate, SimTime, Span, Stage, Stream, draw, draw_unit};
 
-use super::change::{Change, Part};
-use super::{Accused, Verdict};
+use super::change::{Change as Counterfactual, Part};
+use super::{Accused, Inquiry, Verdict};
 use crate::StudyError;
 use crate::pool::Load;
 
@@ -22,7 +22,7 @@ const MOMENT: Span = Span(10_000_000);
 pub(crate) struct Factual {
     /// At its start.
     pub start: Episode,
-    /// The window's length before the contact.
+    /// About the window's length before the contact.
     pub before: Episode,
     pub contact: Contact,
     pub story: Story,
@@ -32,6 +32,8 @@ pub(crate) struct Factual {
     pub actor: bool,
     /// Latency of the first command that knew of the obstacle; the median where there was none.
     pub latency: Span,
+    /// A person changed the latency after that frame was captured: what is scaled then is no one number of milliseconds.
+    pub changed: bool,
     /// What its stages took.
     pub stages: Vec<(Stage, Span)>,
     /// Median service time, where some inferences take longer.
@@ -60,7 +62,8 @@ impl Bench {
     }
 
     /// The run, or one like it; `None` when it does not collide.
-    pub fn factual(&mut self, accused: &Accused, index: u64, window: Span) -> Result<Option<Factual>, StudyError> {
+    pub fn factual(&mut self, accused: &Accused, index: u64, inquiry: &Inquiry) -> Result<Option<Factual>, StudyError> {
+        let window = inquiry.window;
         let setup = jittered(&accused.setup, index);
         let mut start = Episode::new(Arc::new(setup), accused.source.clone())?;
         start.schedule_edits(accused.edits.iter().cloned());
@@ -75,10 +78,14 @@ impl Bench {
             return Ok(None);
         };
         let mut before = start.clone();
-        self.pump(&mut before, contact.at - window);
+        self.pump(&mut before, contact.at - forked(inquiry, index));
         let first = first_that_knew(&log, contact.index);
         let config = &episode.setup().line;
         let stages = first.and_then(|frame| frame.stages(config)).map(Vec::from).unwrap_or_default();
+        let known = first.map_or(before.now(), |frame| frame.captured);
+        let changes =
+            accused.edits.iter().filter(|edit| matches!(edit.change, Change::Source(_) | Change::Deadline(_)));
+        let changed = changes.clone().any(|edit| known < edit.at && edit.at < contact.at);
         let mut latencies = episode.stats().latencies.clone();
         let latency = first.and_then(timing::Frame::latency).unwrap_or_else(|| median(&mut latencies));
         let services: Vec<_> =
@@ -98,6 +105,7 @@ impl Bench {
             contact: contact.clone(),
             story: story.clone(),
             latency,
+            changed,
             stages,
             spikes: times.last().filter(|longest| **longest > usual).map(|_| usual),
             parts: Part::ALL.into_iter().filter(|part| takes(*part)).collect(),
@@ -112,11 +120,11 @@ impl Bench {
     }
 
     /// The impact speed of a fork before the contact, m/s; zero when nothing is hit until the window has passed.
-    pub fn impact(&mut self, factual: &Factual, change: &Change) -> f64 {
+    pub fn impact(&mut self, factual: &Factual, change: &Counterfactual) -> f64 {
         self.impact_from(&factual.before, change, factual.until)
     }
 
-    fn impact_from(&mut self, from: &Episode, change: &Change, until: SimTime) -> f64 {
+    fn impact_from(&mut self, from: &Episode, change: &Counterfactual, until: SimTime) -> f64 {
         let mut fork = change.fork(from);
         self.pump(&mut fork, until);
         // A touch at no speed at all is one.
@@ -129,11 +137,11 @@ impl Bench {
             return Verdict::Actor;
         }
         let mut avoids = |change| self.impact_from(from, &change, factual.until) == 0.0;
-        match (avoids(Change::NO_LATENCY), avoids(Change::EXPERT)) {
+        match (avoids(Counterfactual::NO_LATENCY), avoids(Counterfactual::EXPERT)) {
             (true, true) => Verdict::Joint,
             (true, false) => Verdict::Latency,
             (false, true) => Verdict::Model,
-            (false, false) if avoids(Change::BOTH) => Verdict::Either,
+            (false, false) if avoids(Counterfactual::BOTH) => Verdict::Either,
             (false, false) => Verdict::Unavoidable,
         }
     }
@@ -144,7 +152,7 @@ impl Bench {
         let mut at = |t: SimTime| {
             let mut then = factual.before.clone();
             self.pump(&mut then, t);
-            self.impact_from(&then, &Change::BOTH, factual.until) == 0.0
+            self.impact_from(&then, &Counterfactual::BOTH, factual.until) == 0.0
         };
         let (mut early, mut late) = (factual.before.now(), factual.contact.at);
         if !at(early) {
@@ -156,6 +164,14 @@ impl Bench {
         }
         Some(early)
     }
+}
+
+/// How long before the contact a replica forks time: spread evenly over a sixth of the window to either side, for at one
+/// instant alone a verdict may be that instant's. The run itself is next to the middle.
+pub(crate) fn forked(inquiry: &Inquiry, index: u64) -> Span {
+    let n = inquiry.replicas.max(1) as u64;
+    let place = ((index + n / 2) % n) as f64 + 0.5;
+    inquiry.window + inquiry.spread().times(2.0 * place / n as f64 - 1.0)
 }
 
 /// The same variant with other noise and another sensor phase; 0 is the variant itself.

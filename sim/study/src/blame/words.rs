@@ -51,7 +51,10 @@ impl Blame {
                 " The first command that knew of it was {ms:.0} ms old; with {critical:.0} ms it would have ended well: {:.0} ms less.",
                 -margin
             ),
-            _ => String::new(),
+            _ => match self.critical_scale.filter(|scale| self.latency_changed && *scale < 1.0) {
+                Some(scale) => format!(" With {scale:.2} times the durations it would have ended well."),
+                None => String::new(),
+            },
         };
         format!("{why}{margin}")
     }
@@ -68,16 +71,29 @@ impl Blame {
         let _ = writeln!(text, "  verdict    {} ({} of {replicas} replicas)", self.verdict.label(), split(&self.split));
         let _ = writeln!(
             text,
-            "             changed from {} s before the contact on; changed from the start on: {}",
+            "             changed from {} s before the contact on, give or take {} s; changed from the start on: {}",
             self.window_s,
+            self.window_spread_s,
             split(&self.split_from_start)
         );
         let intervals: Vec<String> = self
             .intervals
             .iter()
-            .map(|i| format!("{} {:.0} to {:.0} ms", if i.safe { "safe" } else { "hits" }, i.from_ms, i.to_ms))
+            .map(|i| {
+                let word = if i.safe { "safe" } else { "hits" };
+                match i.from_ms.zip(i.to_ms) {
+                    Some((from, to)) => format!("{word} {from:.0} to {to:.0} ms"),
+                    None => format!("{word} {:.2} to {:.2} times", i.from_scale, i.to_scale),
+                }
+            })
             .collect();
         let _ = writeln!(text, "  latency    {:.1} ms when it knew; {}", self.latency_ms, intervals.join(", "));
+        if self.latency_changed {
+            let _ = writeln!(
+                text,
+                "             it was changed after the obstacle was seen: what is scaled is no one number of milliseconds"
+            );
+        }
         let stages: Vec<String> = self
             .stages_ms
             .iter()

@@ -11,4 +11,5 @@ mod models;
 mod replay;
 mod scenarios;
 mod support;
+mod target;
 mod walls;

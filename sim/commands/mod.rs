@@ -5,10 +5,12 @@ pub mod collect;
 pub mod compare;
 pub mod doctor;
 pub mod fusion;
+pub mod import;
 pub mod measure;
 pub mod models;
 pub mod replay;
 pub mod run;
+pub mod serve;
 pub mod test;
 pub mod window;
 

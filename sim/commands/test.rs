@@ -15,7 +15,7 @@ use scenario::{Check, Latency};
 
 use super::run::{facts, go};
 use super::{FAILED, NOTHING, UNTRUSTED};
-use crate::launch::{Overrides, RuntimeOptions, launch, worker};
+use crate::launch::{Overrides, RemoteOptions, RuntimeOptions, launch};
 
 /// Options of `test`.
 #[derive(clap::Args, Debug)]
@@ -34,6 +34,8 @@ pub struct Args {
     pub jobs: Option<usize>,
     #[command(flatten)]
     pub runtime: RuntimeOptions,
+    #[command(flatten)]
+    pub remote: RemoteOptions,
 }
 
 /// How one scenario did.
@@ -65,7 +67,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.jobs.unwrap_or(cores).clamp(1, 256);
-    let cases = run_all(&paths, jobs, &args.runtime);
+    let cases = run_all(&paths, jobs, args);
     for case in &cases {
         report_line(case);
     }
@@ -90,7 +92,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 /// All cases in the order of `paths`: side by side, but measured ones one at a time and after the others, so that
 /// nothing loads the cores while a latency is measured.
-fn run_all(paths: &[PathBuf], jobs: usize, runtime: &RuntimeOptions) -> Vec<Case> {
+fn run_all(paths: &[PathBuf], jobs: usize, args: &Args) -> Vec<Case> {
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(paths.len() as u64).with_style(style);
@@ -99,7 +101,7 @@ fn run_all(paths: &[PathBuf], jobs: usize, runtime: &RuntimeOptions) -> Vec<Case
     let (alone, together): (Vec<usize>, Vec<usize>) = (0..paths.len()).partition(|&i| is_measured(&paths[i]));
     let work = |i: usize| {
         bar.set_message(paths[i].display().to_string());
-        let case = run_one(&paths[i], runtime);
+        let case = run_one(&paths[i], args);
         bar.inc(1);
         cases.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((i, case));
     };
@@ -126,13 +128,14 @@ fn is_measured(path: &Path) -> bool {
         .is_ok_and(|setup| setup.latency == Latency::Measured)
 }
 
-fn run_one(path: &Path, runtime: &RuntimeOptions) -> Case {
+fn run_one(path: &Path, args: &Args) -> Case {
     let case = |verdict, summary| Case { path: path.to_path_buf(), verdict, summary };
     let attempt = || -> Result<(Summary, Vec<Check>)> {
         let scenario = scenario::load(path)?;
         let setup = Overrides::default().setup(&scenario, scenario.seed)?;
         let expect = setup.expect.clone();
-        let mut launched = launch(setup, |model| worker(model, runtime, |_| {}))?;
+        let batch = episode::batch_size(setup.line.schedule);
+        let mut launched = launch(setup, |model| args.remote.worker(model, &args.runtime, batch))?;
         let summary = go(&mut launched, true, &mut |_, _| {});
         let checks = expect.check(&facts(&summary));
         Ok((summary, checks))

@@ -140,7 +140,7 @@ impl Device {
         Ok(ModelMetadataResponse {
             name: served.name.clone(),
             versions: vec!["1".to_owned()],
-            platform: format!("{obtained} {version}"),
+            platform: if obtained.on_gpu() { format!("{version} with {obtained}") } else { version.to_owned() },
             inputs: tensors::metadata(&model.inputs),
             outputs: tensors::metadata(&model.outputs),
             properties: [("sha256".to_owned(), model.sha256.clone().into_bytes())].into(),

@@ -157,9 +157,11 @@ pub struct Launched {
     pub labels: Labels,
 }
 
-/// A measurement on this machine as a trace file holds it.
+/// A measurement, on this machine or a target, as a trace file holds it.
 pub fn trace_of(info: &EngineInfo, measurement: &Measurement) -> Trace {
-    study::trace_of(info, measurement, crate::commands::doctor::processor())
+    let remote = info.obtained == Rung::Remote;
+    let device = if remote { info.version.clone() } else { crate::commands::doctor::processor() };
+    study::trace_of(info, measurement, device)
 }
 
 /// An error of a study with all that it has to say.

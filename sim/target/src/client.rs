@@ -106,7 +106,8 @@ pub fn connect(model: &str, options: &TargetOptions) -> Result<Box<dyn Engine>, 
     let options = options.clone();
     let mut engine = Remote { info, name, options, runtime, client, running: 0, first: None, reports: true, away };
     engine.warm_up()?;
-    engine.describe(&format!("{} {} on {}", server.name, server.version, about.platform));
+    let on = if about.platform.is_empty() { String::new() } else { format!(" on {}", about.platform) };
+    engine.describe(&format!("{} {}{on}", server.name, server.version));
     Ok(Box::new(engine))
 }
 

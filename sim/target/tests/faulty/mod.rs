@@ -108,7 +108,7 @@ pub fn start(fault: Fault, good: u64, bad: u64) -> Faulty {
     thread::spawn(move || {
         let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         threads.block_on(async {
-            let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap().with_nodelay(Some(true));
             tell.send(incoming.local_addr().unwrap()).unwrap();
             let grpc = GrpcInferenceServiceServer::new(service).max_encoding_message_size(usize::MAX);
             let raw = move |request: HttpRequest, next: Next| {
@@ -370,6 +370,7 @@ pub fn proxy(to: SocketAddr, cut: Cut, calls: Arc<AtomicU64>, after: u64) -> Soc
     thread::spawn(move || {
         for near in listener.incoming().flatten() {
             let far = TcpStream::connect(to).unwrap();
+            let _ = (near.set_nodelay(true), far.set_nodelay(true));
             let ways = [(near.try_clone().unwrap(), far.try_clone().unwrap()), (far, near)];
             for (i, (from, into)) in ways.into_iter().enumerate() {
                 let calls = calls.clone();

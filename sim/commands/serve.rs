@@ -1,5 +1,6 @@
 //! `deadtime serve`: this machine as the device of a robot that is simulated elsewhere.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,18 +45,23 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     heed_interrupts();
     let guarded = options.token.is_some();
     let ready = |address: SocketAddr| {
-        println!("serving on grpc://{address} (health and metadata: http://{address}/v2); Ctrl-C stops it");
+        say(format_args!("serving on grpc://{address} (health and metadata: http://{address}/v2); Ctrl-C stops it"));
         if !address.ip().is_loopback() {
-            println!(
+            say(format_args!(
                 "this address can be reached from elsewhere; clients must show the token, which travels unencrypted"
-            );
+            ));
         } else if guarded {
-            println!("clients must show the token");
+            say(format_args!("clients must show the token"));
         }
     };
     target::serve(&options, models, ready, || INTERRUPT.load(Ordering::Relaxed)).into_diagnostic()?;
-    println!("stopped");
+    say(format_args!("stopped"));
     Ok(ExitCode::SUCCESS)
+}
+
+/// A line on standard output. Whoever read the first lines and closed the pipe does not stop a server.
+fn say(line: std::fmt::Arguments) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// The .onnx files among these paths and directly in them.
@@ -84,11 +90,11 @@ fn load(path: &PathBuf, args: &Args) -> Option<Served> {
         Ok(engines) => {
             let info = engines.first()?.info();
             let place = if info.isolated { ", in a process of its own" } else { "" };
-            println!("{name}: {}{place}", runtime_line(info));
+            say(format_args!("{name}: {}{place}", runtime_line(info)));
             Served::new(name, engines)
         }
         Err(error) => {
-            println!("{name}: not served: {error}");
+            say(format_args!("{name}: not served: {error}"));
             None
         }
     }

@@ -41,7 +41,7 @@ fn run(config: &LineConfig, source: Source) -> Vec<(SimTime, Frame, Fate)> {
     let mut line = Line::new(config.clone(), source);
     let mut ended = Vec::new();
     while line.peek() < SimTime(2_000_000_000) {
-        let now = line.peek().max(ended.last().map_or(SimTime::ZERO, |(at, ..)| *at));
+        let now = line.peek();
         while let Some(event) = line.pop(now) {
             if let Event::Ended { frame, fate } = event {
                 ended.push((now, frame, fate));

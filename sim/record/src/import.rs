@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_column_becomes_a_trace_that_is_not_trusted() {
-        let text = "t, latency_ms, note\n10.0, 2.5, a\n10.02, 40, \"b, c\"\n10.04, 1e0, d\n";
+        let text = "t, latency_ms, note\n10.0, 2.5, a\n10.02, 40,\"b, c\"\n10.04, 1e0, d\n";
         let trace = import(text, &columns("latency_ms", Some("t"), Unit::Milliseconds)).unwrap();
         let took: Vec<i64> = trace.samples.iter().map(|s| s.service.total().0).collect();
         assert_eq!(took, [2_500_000, 40_000_000, 1_000_000]);

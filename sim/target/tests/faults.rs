@@ -32,7 +32,7 @@ fn options(address: SocketAddr) -> TargetOptions {
 fn setup(deadline_ms: Option<f64>) -> Setup {
     let deadline = deadline_ms.map_or(String::new(), |ms| format!("deadline_ms = {ms}"));
     let text = format!(
-        "title = 'An open floor'\nduration_s = 1\n[robot]\ngoal = {{ x = 40, y = 0 }}\n[controller]\npilot = 'network'\n\
+        "title = 'An open floor'\nduration_s = 2\n[robot]\ngoal = {{ x = 40, y = 0 }}\n[controller]\npilot = 'network'\n\
          model = 'pilot'\n[latency]\nsource = 'measured'\n{deadline}"
     );
     scenario::parse(&text, "floor.toml").unwrap().setup(0).unwrap()
@@ -58,7 +58,7 @@ impl Run {
     }
 }
 
-/// Drives a second on an open floor by the target, and once more from what was recorded.
+/// Drives two seconds on an open floor by the target, and once more from what was recorded.
 fn drive(address: SocketAddr, deadline_ms: Option<f64>) -> Run {
     let engine = target::connect("pilot", &options(address)).unwrap();
     let worker = Worker::spawn(engine);

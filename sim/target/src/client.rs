@@ -214,17 +214,13 @@ impl Remote {
     }
 
     fn time(&self, round_trip: Span, residence: Option<Residence>) -> Result<ServiceTime, String> {
-        match residence.filter(|_| self.reports) {
-            Some(residence) => {
-                self.away.calls.fetch_add(1, Ordering::Relaxed);
-                self.away.busy.fetch_add(u64::from(residence.queue > BUSY), Ordering::Relaxed);
-                residence.within(round_trip).map_err(|why| format!("answered nonsense: it {why}"))
-            }
-            None => {
-                self.away.silent.fetch_add(u64::from(self.reports), Ordering::Relaxed);
-                Ok(ServiceTime::compute(round_trip))
-            }
-        }
+        let Some(residence) = residence.filter(|_| self.reports) else {
+            self.away.silent.fetch_add(u64::from(self.reports), Ordering::Relaxed);
+            return Ok(ServiceTime::compute(round_trip));
+        };
+        self.away.calls.fetch_add(1, Ordering::Relaxed);
+        self.away.busy.fetch_add(u64::from(residence.queue > BUSY), Ordering::Relaxed);
+        residence.within(round_trip).map_err(|why| format!("answered nonsense: it {why}"))
     }
 }
 

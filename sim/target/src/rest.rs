@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -11,7 +11,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tonic::Status;
 
-use crate::server::Device;
+use crate::server::{self, Device};
 use crate::wire::model_metadata_response::TensorMetadata;
 
 /// `grpc` and the HTTP routes behind one door.
@@ -44,14 +44,14 @@ async fn guard(State(token): State<Arc<str>>, request: Request, next: Next) -> R
 
 /// Compares all bytes, so that the time it takes says nothing of where they differ.
 fn shows(headers: &HeaderMap, token: &str) -> bool {
-    let shown = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
+    let shown = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
     let shown = shown.and_then(|value| value.strip_prefix(b"Bearer ")).unwrap_or_default();
     let differs = shown.iter().zip(token.as_bytes()).fold(0, |differs, (a, b)| differs | (a ^ b));
     shown.len() == token.len() && differs == 0
 }
 
-async fn about(State(device): State<Arc<Device>>) -> Json<Value> {
-    let about = device.about();
+async fn about() -> Json<Value> {
+    let about = server::about();
     Json(json!({ "name": about.name, "version": about.version, "extensions": about.extensions }))
 }
 

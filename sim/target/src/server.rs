@@ -117,20 +117,21 @@ pub fn serve(
     result
 }
 
+/// What this server is.
+pub(crate) fn about() -> ServerMetadataResponse {
+    ServerMetadataResponse {
+        name: "deadtime".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        extensions: vec!["deadtime_residence".to_owned()],
+    }
+}
+
 impl Device {
     fn find(&self, name: &str) -> Result<&Arc<Served>, Status> {
         self.models.get(name).ok_or_else(|| {
             let known: Vec<&str> = self.models.keys().map(String::as_str).collect();
             Status::not_found(format!("there is no model `{name}` here; served: {}", known.join(", ")))
         })
-    }
-
-    pub(crate) fn about(&self) -> ServerMetadataResponse {
-        ServerMetadataResponse {
-            name: "deadtime".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            extensions: vec!["deadtime_residence".to_owned()],
-        }
     }
 
     pub(crate) fn about_model(&self, name: &str) -> Result<ModelMetadataResponse, Status> {
@@ -213,7 +214,7 @@ impl GrpcInferenceService for Device {
         &self,
         _: Request<ServerMetadataRequest>,
     ) -> Result<Response<ServerMetadataResponse>, Status> {
-        Ok(Response::new(self.about()))
+        Ok(Response::new(about()))
     }
 
     async fn model_metadata(

@@ -1,13 +1,15 @@
 //! From a scenario and the options of a command line to an episode and its driver.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use episode::{Driver, Episode, Summary, Supply};
 use miette::{IntoDiagnostic, Report, Result, WrapErr, miette};
-use runtime::{Engine, EngineInfo, Measurement, Options, Requested, Worker};
+use runtime::{Engine, EngineInfo, Measurement, Options, Requested, Rung, Worker};
 use scenario::{Compensation, Latency, PilotSpec, Setup};
 use study::StudyError;
 pub use study::{engine_name, runtime_line};
@@ -38,6 +40,9 @@ pub struct Overrides {
     /// Speed wanted on a free course, m/s
     #[arg(long, value_name = "M/S")]
     pub cruise: Option<f64>,
+    /// A modelled network between robot and device: wifi, wifi-busy, lte, 5g, 5g-edge, cloud-near, cloud-far, FILE.toml#NAME
+    #[arg(long, value_name = "N")]
+    pub network: Option<String>,
 }
 
 /// How networks are run.
@@ -63,6 +68,85 @@ impl RuntimeOptions {
     }
 }
 
+/// A device elsewhere that runs the network.
+#[derive(Args, Clone, Debug)]
+pub struct RemoteOptions {
+    /// Run the network on a device elsewhere: grpc://HOST:PORT of `deadtime serve` or of any server of the Open Inference
+    /// Protocol
+    #[arg(long, value_name = "URL")]
+    pub target: Option<target::Address>,
+    /// Shown to the target, where it asks for one; DEADTIME_TOKEN by default
+    #[arg(long, value_name = "T")]
+    pub token: Option<String>,
+    /// How long the target may take for each call, milliseconds: an inference that takes longer has failed
+    #[arg(long, value_name = "MS", default_value_t = 1000.0)]
+    pub target_timeout: f64,
+}
+
+impl Default for RemoteOptions {
+    fn default() -> Self {
+        Self { target: None, token: None, target_timeout: 1000.0 }
+    }
+}
+
+impl RemoteOptions {
+    /// The model on the target, if there is one.
+    pub fn engine(&self, model: &str, batch: usize) -> Option<Result<Box<dyn Engine>>> {
+        let address = self.target.clone()?;
+        Some(self.connect(model, batch, address))
+    }
+
+    fn connect(&self, model: &str, batch: usize, address: target::Address) -> Result<Box<dyn Engine>> {
+        let ms = self.target_timeout;
+        if !(1.0..=600_000.0).contains(&ms) {
+            return Err(miette!("found --target-timeout {ms}; expected milliseconds from 1 to 600000"));
+        }
+        let options = target::TargetOptions {
+            token: token(self.token.as_deref()),
+            timeout: Duration::from_secs_f64(ms / 1e3),
+            batch,
+            ..target::TargetOptions::new(address)
+        };
+        target::connect(&model_name(model), &options).into_diagnostic()
+    }
+
+    /// The worker of a model, on the target or here.
+    pub fn worker(&self, model: &str, runtime: &RuntimeOptions, batch: usize) -> Result<Worker> {
+        match self.engine(model, batch) {
+            Some(engine) => Ok(Worker::spawn(engine?)),
+            None => worker(model, runtime, |_| {}),
+        }
+    }
+}
+
+/// The token that was given, or that of the environment.
+pub fn token(given: Option<&str>) -> Option<String> {
+    let kept = || std::env::var("DEADTIME_TOKEN").ok();
+    given.map(str::to_owned).or_else(kept).filter(|token| !token.is_empty())
+}
+
+/// What a target calls a model: its file's name.
+pub fn model_name(model: &str) -> String {
+    let path = Path::new(model);
+    let named = path.file_stem().filter(|_| path.extension().is_some_and(|extension| extension == "onnx"));
+    named.map_or_else(|| model.to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// What a reader must know of a network that runs elsewhere.
+fn of_the_target(info: &EngineInfo, model: &str) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if info.model.sha256.is_empty() {
+        remarks.push(
+            "the target does not tell the SHA-256 of its model: nobody knows that it is the one meant".to_owned(),
+        );
+    } else if let Ok(here) = runtime::inspect(&assets::model(model))
+        && here.sha256 != info.model.sha256
+    {
+        remarks.push(format!("the target's {model} is another file than the one here (SHA-256 {})", info.model.sha256));
+    }
+    remarks
+}
+
 /// An episode that is ready to run.
 pub struct Launched {
     /// The episode.
@@ -73,9 +157,11 @@ pub struct Launched {
     pub labels: Labels,
 }
 
-/// A measurement on this machine as a trace file holds it.
+/// A measurement, on this machine or a target, as a trace file holds it.
 pub fn trace_of(info: &EngineInfo, measurement: &Measurement) -> Trace {
-    study::trace_of(info, measurement, crate::commands::doctor::processor())
+    let remote = info.obtained == Rung::Remote;
+    let device = if remote { info.version.clone() } else { crate::commands::doctor::processor() };
+    study::trace_of(info, measurement, device)
 }
 
 /// An error of a study with all that it has to say.
@@ -127,6 +213,7 @@ impl Overrides {
             text(self.deadline.map(|ms| ms.to_string()), "deadline"),
             text(self.compensation.map(|c| c.to_string()), "compensation"),
             text(self.cruise.map(|v| v.to_string()), "cruise"),
+            text(self.network.clone(), "network"),
         ]
         .into_iter()
         .flatten()
@@ -149,6 +236,7 @@ impl Overrides {
             deadline: read(map, "deadline")?,
             compensation: read(map, "compensation")?,
             cruise: read(map, "cruise")?,
+            network: read(map, "network")?,
         })
     }
 
@@ -179,7 +267,20 @@ impl Overrides {
             }
             setup.cruise = cruise;
         }
+        if let Some(network) = &self.network {
+            setup.line.network = Some(Arc::new(self.network(scenario, network)?));
+        }
         Ok(setup)
+    }
+}
+
+impl Overrides {
+    /// A log holds the network itself, so that it does not depend on a file.
+    fn network(&self, scenario: &scenario::Scenario, text: &str) -> Result<timing::Network> {
+        if text.starts_with('{') {
+            return serde_json::from_str(text).into_diagnostic().wrap_err("the network in the log cannot be read");
+        }
+        Ok(scenario.loaded(scenario::network(text)?))
     }
 }
 
@@ -234,6 +335,9 @@ pub fn launch(mut setup: Setup, load: impl FnOnce(&str) -> Result<Worker>) -> Re
                 remarks.push(format!("decisions by the expert: {name} is run and timed, its output is not used"));
                 setup.pilot = PilotSpec::Surrogate { model: name.clone() };
             }
+            if info.obtained == Rung::Remote {
+                remarks.extend(of_the_target(&info, &name));
+            }
             if info.isolated {
                 remarks.push(format!("{name} is not one of ours: it runs in a process of its own, with limits"));
             }
@@ -243,6 +347,9 @@ pub fn launch(mut setup: Setup, load: impl FnOnce(&str) -> Result<Worker>) -> Re
         PilotSpec::BrakeOnSight { .. } => (Supply::Nobody, "brake_on_sight".into(), None),
         PilotSpec::Straight => (Supply::Nobody, "straight".into(), None),
     };
+    if let Some(network) = &setup.line.network {
+        remarks.push(format!("network {}: {} ({})", network.name, network.label, network.source));
+    }
     let labels = Labels {
         model,
         latency,

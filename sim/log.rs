@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use runtime::Rung;
 use scenario::{PilotSpec, Scenario};
 
 use crate::commands::doctor::processor;
@@ -22,9 +23,14 @@ pub fn header(
         // Found out from the model itself, which a replay does not load.
         overrides.insert("pilot".into(), "surrogate".into());
     }
+    if let Some(network) = &setup.line.network {
+        overrides.insert("network".into(), serde_json::to_string(network.as_ref()).unwrap_or_default());
+    }
     if scenario.camera.is_none() && setup.world.camera.is_some() {
         overrides.insert("camera".into(), "default".into());
     }
+    let engine = launched.driver.engine();
+    let remote = engine.filter(|info| info.obtained == Rung::Remote);
     record::Header {
         scenario_name: setup.name.clone(),
         scenario_toml: scenario.text().to_owned(),
@@ -33,11 +39,11 @@ pub fn header(
         latency: labels.latency.to_string(),
         occupies: launched.episode.line().source().occupies(),
         model: labels.model.clone(),
-        model_sha256: launched.driver.engine().map(|info| info.model.sha256.clone()),
-        runtime_requested: runtime.runtime.to_string(),
+        model_sha256: engine.map(|info| info.model.sha256.clone()).filter(|sha256| !sha256.is_empty()),
+        runtime_requested: remote.map_or(runtime.runtime, |info| info.requested).to_string(),
         runtime_obtained: labels.runtime.clone(),
         schedule: setup.line.schedule.to_string(),
-        device: processor(),
+        device: remote.map_or_else(processor, |info| info.version.clone()),
         ..record::Header::default()
     }
 }

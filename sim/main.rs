@@ -49,6 +49,10 @@ enum Command {
     Fusion(commands::fusion::Args),
     /// Measure the latency distribution of a model at a loop's own cadence
     Measure(commands::measure::Args),
+    /// Serve models to other machines, over the Open Inference Protocol
+    Serve(commands::serve::Args),
+    /// Make a trace of latencies that were recorded elsewhere
+    Import(commands::import::Args),
     /// Show which runtimes and devices are here, what is missing and how to get it
     Doctor(commands::doctor::Args),
     /// Print the JSON Schema of scenario files, or of plans of sweeps
@@ -83,6 +87,8 @@ fn main() -> ExitCode {
         Command::Models(args) => commands::models::run(&args),
         Command::Fusion(args) => commands::fusion::run(&args),
         Command::Measure(args) => commands::measure::run(&args),
+        Command::Serve(args) => commands::serve::run(&args),
+        Command::Import(args) => commands::import::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Schema(args) => commands::schema(&args),
         Command::Collect(args) => commands::collect::run(&args),

@@ -76,6 +76,14 @@ pub fn verdict(summary: &Summary) -> String {
         "  latency    p50 {:.2}  p90 {:.2}  p99 {:.2}  max {:.2} ms, capture to command",
         latency_ms.p50, latency_ms.p90, latency_ms.p99, latency_ms.max
     );
+    let link = summary.link_ms;
+    if link.max > 0.0 {
+        let _ = writeln!(
+            text,
+            "  link       p50 {:.2}  p99 {:.2}  max {:.2} ms measured, both ways; each way is half of it, to within that half",
+            link.p50, link.p99, link.max
+        );
+    }
     let _ = writeln!(text, "  age        p50 {:.2}  p99 {:.2}  max {:.2} ms", age_ms.p50, age_ms.p99, age_ms.max);
     let _ = writeln!(
         text,

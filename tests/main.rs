@@ -17,5 +17,6 @@ mod scenarios;
 mod schedules;
 mod support;
 mod sweep;
+mod target;
 mod timeline;
 mod walls;

@@ -30,8 +30,8 @@ fn no_window_in_the_headless_program() {
 
 #[test]
 fn each_room_knows_only_what_it_may() {
-    let ours = ["timing", "plant", "pilot", "runtime", "scenario", "episode", "record", "study", "view"];
-    let allowed: [(&str, &[&str]); 8] = [
+    let ours = ["timing", "plant", "pilot", "runtime", "scenario", "episode", "record", "study", "target", "view"];
+    let allowed: [(&str, &[&str]); 9] = [
         ("timing", &[]),
         ("plant", &["timing"]),
         ("pilot", &["timing", "plant"]),
@@ -40,6 +40,7 @@ fn each_room_knows_only_what_it_may() {
         ("episode", &["timing", "plant", "pilot", "scenario", "runtime"]),
         ("record", &["timing", "plant", "pilot", "scenario", "runtime", "episode"]),
         ("study", &["timing", "plant", "pilot", "scenario", "runtime", "episode", "record"]),
+        ("target", &["timing", "runtime"]),
     ];
     for (room, may) in allowed {
         let tree = tree(&["-p", room]);
@@ -55,6 +56,7 @@ fn each_room_knows_only_what_it_may() {
             ("plotters", "study"),
             ("statrs", "study"),
             ("parquet", "study"),
+            ("tonic", "target"),
         ];
         let direct = self::tree(&["-p", room, "--depth", "1"]);
         for (library, owner) in owners {

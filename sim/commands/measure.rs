@@ -8,13 +8,13 @@ use std::time::Duration;
 use episode::Percentiles;
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::{IntoDiagnostic, Result, WrapErr};
-use runtime::{MeasureOptions, Optimisation};
+use runtime::{Engine, MeasureOptions, Optimisation};
 use serde::Serialize;
 use timing::{Span, Trace};
 
 use super::{UNTRUSTED, print_json};
 use crate::assets;
-use crate::launch::{RuntimeOptions, engine_name, runtime_line, trace_of};
+use crate::launch::{RemoteOptions, RuntimeOptions, engine_name, runtime_line, trace_of};
 
 /// Options of `measure`.
 #[derive(clap::Args, Debug)]
@@ -23,6 +23,8 @@ pub struct Args {
     pub model: String,
     #[command(flatten)]
     pub runtime: RuntimeOptions,
+    #[command(flatten)]
+    pub remote: RemoteOptions,
     /// Inferences a second: the cadence of the loop that will use it, since an idling device answers differently
     #[arg(long, value_name = "N", default_value_t = 40.0)]
     pub hz: f64,
@@ -57,17 +59,18 @@ struct Report {
     pre_ms: Percentiles,
     compute_ms: Percentiles,
     post_ms: Percentiles,
+    /// Measured way to a target and back, beside the total.
+    link_ms: Percentiles,
     trusted: bool,
     complaints: Vec<String>,
 }
 
 /// `deadtime measure`.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let path = assets::model(&args.model);
-    let options = runtime::Options { batch: args.batch, optimisation: args.optimization, ..args.runtime.options() };
-    let mut engine = runtime::load(&path, &options)
-        .into_diagnostic()
-        .wrap_err_with(|| format!("the model {} cannot be run", path.display()))?;
+    let mut engine = match args.remote.engine(&args.model, args.batch) {
+        Some(engine) => engine?,
+        None => engine_here(args)?,
+    };
     let info = engine.info().clone();
     eprintln!("runtime: {}", runtime_line(&info));
     let wanted = MeasureOptions { hz: args.hz, count: args.count, batch: args.batch, ..MeasureOptions::default() };
@@ -92,6 +95,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         pre_ms: of(|s| s.pre),
         compute_ms: of(|s| s.host_to_device + s.compute + s.device_to_host),
         post_ms: of(|s| s.post),
+        link_ms: of(timing::ServiceTime::link),
         trusted: measurement.trusted,
         complaints: measurement.complaints.clone(),
     };
@@ -101,6 +105,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         print_text(&report, args.out.as_ref());
     }
     Ok(if report.trusted { ExitCode::SUCCESS } else { ExitCode::from(UNTRUSTED) })
+}
+
+fn engine_here(args: &Args) -> Result<Box<dyn Engine>> {
+    let path = assets::model(&args.model);
+    let options = runtime::Options { batch: args.batch, optimisation: args.optimization, ..args.runtime.options() };
+    let engine = runtime::load(&path, &options).into_diagnostic();
+    engine.wrap_err_with(|| format!("the model {} cannot be run", path.display()))
 }
 
 /// Nothing may load the cores while a latency is measured, so the bar is redrawn once a second.
@@ -131,8 +142,15 @@ fn print_text(report: &Report, out: Option<&PathBuf>) {
         ("pre", &report.pre_ms),
         ("compute", &report.compute_ms),
         ("post", &report.post_ms),
+        ("link", &report.link_ms),
     ] {
+        if name == "link" && p.max == 0.0 {
+            continue;
+        }
         println!("  {name:8} p50 {:8.3}  p90 {:8.3}  p99 {:8.3}  max {:8.3} ms", p.p50, p.p90, p.p99, p.max);
+    }
+    if report.link_ms.max > 0.0 {
+        println!("  the link is both ways and beside the total; each way is half of it, to within that half");
     }
     for complaint in &report.complaints {
         println!("  not certified: {complaint}");

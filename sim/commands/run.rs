@@ -15,7 +15,7 @@ use timing::{SimTime, Span};
 
 use super::{FAILED, INTERRUPT, INTERRUPTED, UNTRUSTED, heed_interrupts, print_json};
 use crate::assets;
-use crate::launch::{Launched, Overrides, RuntimeOptions, launch, worker};
+use crate::launch::{Launched, Overrides, RemoteOptions, RuntimeOptions, launch};
 use crate::log::header;
 use crate::timeline::{Timeline, verdict};
 
@@ -28,6 +28,8 @@ pub struct Args {
     pub overrides: Overrides,
     #[command(flatten)]
     pub runtime: RuntimeOptions,
+    #[command(flatten)]
+    pub remote: RemoteOptions,
     /// The seed; the scenario's own by default
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -48,7 +50,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let seed = args.seed.unwrap_or(scenario.seed);
     let setup = args.overrides.setup(&scenario, seed)?;
     let expect = setup.expect.clone();
-    let mut launched = launch(setup, |model| worker(model, &args.runtime, |_| {}))?;
+    let batch = episode::batch_size(setup.line.schedule);
+    let mut launched = launch(setup, |model| args.remote.worker(model, &args.runtime, batch))?;
     if !args.json {
         eprintln!("runtime: {}", launched.labels.runtime_line);
         for remark in &launched.labels.remarks {
@@ -184,6 +187,7 @@ fn uncertified(driver: &episode::Driver, paced: bool, witness: &Witness) -> Vec<
         return vec![unpaced.into()];
     }
     let mut complaints = driver.engine().map(|engine| witness.complaints(engine)).unwrap_or_default();
+    complaints.extend(driver.complaints());
     // One start in a hundred may be late: this is not a real-time operating system.
     if let Some(share) = driver.cadence_off().filter(|share| *share > 0.01) {
         complaints.push(format!("{:.1} % of the starts were more than 10 % off their cadence", share * 100.0));

@@ -20,7 +20,7 @@ use super::compare::in_words;
 use super::doctor::processor;
 use super::run::{facts, go};
 use super::{FAILED, NOTHING, UNTRUSTED};
-use crate::launch::{Overrides, RuntimeOptions, engine, launch, report, worker};
+use crate::launch::{Overrides, RemoteOptions, RuntimeOptions, engine, launch, report};
 
 /// Options of `test`.
 #[derive(clap::Args, Debug)]
@@ -43,6 +43,8 @@ pub struct Args {
     pub measure: bool,
     #[command(flatten)]
     pub runtime: RuntimeOptions,
+    #[command(flatten)]
+    pub remote: RemoteOptions,
 }
 
 /// How one scenario did.
@@ -152,7 +154,8 @@ fn run_one(path: &Path, jobs: usize, args: &Args, bar: &ProgressBar) -> Case {
                 "found a success rate expected under measured latency; expected a latency that is known before the seeds are driven"
             ));
         }
-        let mut launched = launch(setup, |model| worker(model, &args.runtime, |_| {}))?;
+        let batch = episode::batch_size(setup.line.schedule);
+        let mut launched = launch(setup, |model| args.remote.worker(model, &args.runtime, batch))?;
         let mut summary = go(&mut launched, true, &mut |_, _| {});
         let mut checks = expect.check(&facts(&summary));
         let mut proved = Proved::default();
@@ -160,7 +163,10 @@ fn run_one(path: &Path, jobs: usize, args: &Args, bar: &ProgressBar) -> Case {
             // Its worker would share the cores.
             drop(launched);
             let options = args.runtime.options();
-            let load = |model: &str| engine(model, &options).map_err(|report| in_words(&report));
+            let load = |model: &str| {
+                let here = || engine(model, &options);
+                args.remote.engine(model, 1).unwrap_or_else(here).map_err(|report| in_words(&report))
+            };
             proved = study::prove(&scenario, jobs, &processor(), &load, &Steps::of(path, bar)).map_err(report)?;
             checks.extend(proved.checks.iter().cloned());
             summary.complaints.extend(proved.complaints.iter().cloned());

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use miette::Result;
 
 use super::run;
-use crate::launch::{Overrides, RuntimeOptions};
+use crate::launch::{Overrides, RemoteOptions, RuntimeOptions};
 
 /// Options of the window.
 #[derive(clap::Args, Debug)]
@@ -74,6 +74,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
             run::run(&run::Args {
                 scenario: args.scenario,
                 overrides: args.overrides,
+                remote: RemoteOptions::default(),
                 runtime: args.runtime,
                 seed: args.seed,
                 unpaced: false,

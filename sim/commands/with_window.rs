@@ -76,11 +76,12 @@ pub fn open(args: Args) -> Result<ExitCode> {
         keeper,
         labels: None,
         failures: Vec::new(),
+        network: args.overrides.network.clone(),
     };
     let mut settings = root.settings(&args.scenario.to_string_lossy()).map_err(|why| miette!("{why}"))?;
     settings.seed = args.seed.unwrap_or(settings.seed);
     settings.runtime = args.runtime.runtime.to_string();
-    let Overrides { model, latency, schedule, deadline, compensation, cruise } = args.overrides;
+    let Overrides { model, latency, schedule, deadline, compensation, cruise, network: _ } = args.overrides;
     settings.model = model.or(settings.model);
     settings.latency = latency.unwrap_or(settings.latency);
     settings.schedule = schedule.unwrap_or(settings.schedule);
@@ -114,6 +115,8 @@ struct Root {
     labels: Option<Labels>,
     /// Why inferences of that run failed.
     failures: Vec<String>,
+    /// A modelled network, if one was asked for.
+    network: Option<String>,
 }
 
 /// Logs that are kept, without being asked.
@@ -154,6 +157,7 @@ impl Root {
             deadline: settings.deadline_ms,
             compensation: Some(settings.compensation),
             cruise: settings.cruise,
+            network: self.network.clone(),
         };
         let setup = overrides.setup(&scenario, settings.seed)?;
         let runtime = settings.runtime.parse().map_err(|e| miette!("{e}"))?;

@@ -109,6 +109,11 @@ impl Driver {
         }
     }
 
+    /// Why the engine itself says that what it measured cannot be certified.
+    pub fn complaints(&self) -> Vec<String> {
+        if let Supply::Worker { worker, .. } = &self.supply { worker.complaints() } else { Vec::new() }
+    }
+
     /// Advances `episode` to `until`, waiting at most `patience` of wall time for an inference that must end first.
     pub fn pump(&mut self, episode: &mut Episode, until: SimTime, patience: Duration) -> Pumped {
         let give_up = Instant::now() + patience;
@@ -204,8 +209,12 @@ impl Driver {
             self.running = None;
             self.take(episode, finished, request.service);
             self.feed(episode);
-        } else if let (Running::For(elapsed), true) = (worker.elapsed(), request.service.is_none()) {
-            episode.still_running(request.id, elapsed);
+        } else if request.service.is_none() {
+            match worker.elapsed() {
+                Running::For(elapsed) => episode.still_running(request.id, elapsed),
+                Running::Away(elapsed) => episode.still_away(request.id, elapsed),
+                Running::Idle | Running::Waiting | Running::Done => {}
+            }
         }
     }
 

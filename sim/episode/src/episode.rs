@@ -281,6 +281,10 @@ impl Episode {
             self.stats.unusable += u64::from(thought.safe);
             self.thoughts.insert(id, thought);
         }
+        let link = prediction.service.link();
+        if link > Span::ZERO {
+            self.stats.links.push(link);
+        }
         self.note(Entry::Predicted(prediction));
         true
     }
@@ -306,6 +310,16 @@ impl Episode {
             self.fail(Failure { id, after: latest - started, why: String::new() });
         } else {
             self.running = Some((id, elapsed));
+        }
+    }
+
+    /// Says that the inference of `id` was asked of a device elsewhere `elapsed` ago and that no answer is back. The device may
+    /// have finished at any time since `s`, so time does not go on; past its deadline it is lost at exactly `s + deadline`.
+    pub fn still_away(&mut self, id: u64, elapsed: Span) {
+        let Some((frame, latest)) = self.line.unknown().filter(|(frame, _)| frame.id == id) else { return };
+        let started = frame.started.unwrap_or_default();
+        if started + elapsed > latest {
+            self.fail(Failure { id, after: latest - started, why: String::new() });
         }
     }
 
@@ -475,7 +489,7 @@ impl Episode {
 }
 
 /// Frames in an inference: a batch is padded to its full size, whatever waits.
-pub(crate) fn batch_size(schedule: Schedule) -> usize {
+pub fn batch_size(schedule: Schedule) -> usize {
     match schedule {
         Schedule::Batch { n, .. } => n,
         _ => 1,

@@ -14,7 +14,7 @@ mod summary;
 mod verdict;
 
 pub use drive::{Answer, Driver, Pumped, Supply};
-pub use episode::Episode;
+pub use episode::{Episode, batch_size};
 pub use error::EpisodeError;
 pub use fit::{Misfit, fit};
 pub use log::{Entry, TickEntry};

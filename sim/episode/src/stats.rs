@@ -32,6 +32,8 @@ impl Percentiles {
 /// What an episode has come to so far.
 #[derive(Clone, Debug)]
 pub struct Stats {
+    /// The measured link, both ways, of every answer of a device elsewhere.
+    pub links: Vec<Span>,
     /// `L` of every applied frame.
     pub latencies: Vec<Span>,
     /// Age of the command in force at every tick's end.
@@ -55,6 +57,7 @@ pub struct Stats {
 impl Default for Stats {
     fn default() -> Self {
         Self {
+            links: Vec::new(),
             latencies: Vec::new(),
             ages: Vec::new(),
             age_peak: Span::ZERO,

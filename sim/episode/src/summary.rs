@@ -63,6 +63,8 @@ pub struct Summary {
     pub unusable: u64,
     /// `a - c` of applied frames.
     pub latency_ms: Percentiles,
+    /// The measured link to a device elsewhere and back; half of it is how far its split may be off. Zero where there is none.
+    pub link_ms: Percentiles,
     /// Age of the command in force.
     pub age_ms: AgeMs,
     /// Longest path driven on one frame, metres.
@@ -108,6 +110,7 @@ impl Summary {
             in_flight: counts.in_flight,
             unusable: stats.unusable,
             latency_ms: Percentiles::of(&stats.latencies),
+            link_ms: Percentiles::of(&stats.links),
             age_ms: AgeMs { p50: ages.p50, p99: ages.p99, max: stats.age_peak.ms() },
             blind_m_max: stats.blind_max,
             min_clearance_m: Some(stats.min_clearance).filter(|m| m.is_finite()),

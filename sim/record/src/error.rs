@@ -63,6 +63,23 @@ pub enum RecordError {
         /// What was found.
         found: String,
     },
+    /// No latencies can be taken from it.
+    #[error("{} cannot be imported: found {found}; expected a CSV file with a header line and a number in each line (--column, \
+        --unit)", path.display())]
+    NotACsv {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+    },
+    /// No latencies can be taken from it.
+    #[error("{} cannot be imported: found {found}; expected an MCAP bag with stamped messages on the topic", path.display())]
+    NotABag {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+    },
     /// It is no trace.
     #[error("{} is no trace: {found}; expected a trace file as `deadtime measure MODEL --out F.json` writes it, or a log", path.display())]
     NotATrace {

@@ -62,6 +62,7 @@ pub(crate) fn service(id: u64) -> ServiceTime {
         compute: ns(id + 2),
         device_to_host: Span::ZERO,
         post: ns(id + 3),
+        ..ServiceTime::default()
     }
 }
 
@@ -136,6 +137,7 @@ fn one_frame(id: u64, captured: SimTime, entries: &mut Vec<Entry>) -> Entry {
             started: Some(captured),
             service: (!lost).then(|| service(id)),
             finished: (!lost).then_some(finished),
+            returned: (!lost).then_some(finished),
             applied: (!lost).then_some(applied),
         },
         fate: if lost { Fate::Lost } else { Fate::Applied },
@@ -198,6 +200,7 @@ pub(crate) fn summary() -> Summary {
         in_flight: 0,
         unusable: 1,
         latency_ms: episode::Percentiles::default(),
+        link_ms: episode::Percentiles::default(),
         age_ms: episode::AgeMs { p50: 1.0, p99: 2.0, max: 3.0 },
         blind_m_max: 0.2,
         min_clearance_m: None,

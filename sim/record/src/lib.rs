@@ -32,12 +32,14 @@
 //! Chunks are short, uncompressed and carry checksums. [`read`] takes all chunks up to the first that is cut or damaged,
 //! and says whether that was all ([`Recording::complete`]).
 
+mod bag;
 mod bits;
 mod channel;
 mod edit;
 mod error;
 mod file;
 mod header;
+mod import;
 mod keeper;
 mod life;
 mod mcap_file;
@@ -56,9 +58,11 @@ mod fixture;
 #[cfg(test)]
 mod writer_tests;
 
+pub use bag::import_bag;
 pub use error::RecordError;
 pub use file::write as write_whole;
 pub use header::{FORMAT, Header};
+pub use import::{Columns, Unit, import_csv};
 pub use keeper::{Keeper, Kept};
 pub use place::Place;
 pub use reader::{Recording, read};

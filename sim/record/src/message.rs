@@ -62,6 +62,8 @@ impl Message for PredictionMessage {
         field("compute", Kind::Integer, "the network, ns"),
         field("device_to_host", Kind::Integer, "copy back, ns"),
         field("post", Kind::Integer, "output conversion, ns"),
+        field("link_out", Kind::Integer, "measured way to a device elsewhere, ns; left out where zero"),
+        field("link_back", Kind::Integer, "and back, ns"),
         field("total_ms", Kind::Number, "the sum of the five, ms"),
         field("output", Kind::Numbers, "the first numbers of the output, for plots"),
         field("output_bits", Kind::Text, "the whole output: eight hexadecimal digits a float"),
@@ -83,8 +85,7 @@ impl From<&Prediction> for PredictionMessage {
 impl PredictionMessage {
     /// `None` when a duration is negative.
     pub fn prediction(self) -> Option<Prediction> {
-        let ServiceTime { pre, host_to_device, compute, device_to_host, post } = self.service;
-        let sound = [pre, host_to_device, compute, device_to_host, post].iter().all(|stage| *stage >= Span::ZERO);
+        let sound = self.service.parts().iter().all(|stage| *stage >= Span::ZERO);
         sound.then_some(Prediction { id: self.frame, service: self.service, output: self.output_bits })
     }
 }
@@ -142,6 +143,7 @@ impl Message for Summary {
         field("in_flight", Kind::Integer, "frames on the way at the end"),
         field("unusable", Kind::Integer, "outputs that were not finite"),
         field("latency_ms", Kind::Table(&["p50", "p90", "p99", "max"]), "a - c of applied frames"),
+        field("link_ms", Kind::Table(&["p50", "p90", "p99", "max"]), "measured link to a device elsewhere, both ways"),
         field("age_ms", Kind::Table(&["p50", "p99", "max"]), "age of the command in force"),
         field("blind_m_max", Kind::Number, "longest path driven on one frame"),
         field("overhead_us", Kind::Table(&["p50", "p99"]), "harness time of an inference"),

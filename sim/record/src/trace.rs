@@ -6,7 +6,7 @@ use std::path::Path;
 use episode::Answer;
 use mcap::MAGIC;
 use serde_json::Value;
-use timing::{Sample, ServiceTime, SimTime, Span, Trace};
+use timing::{Sample, SimTime, Span, Trace};
 
 use crate::reader::decode;
 use crate::{RecordError, file};
@@ -94,10 +94,8 @@ fn check(trace: &Trace) -> Result<(), String> {
     if let Some(pair) = trace.samples.windows(2).find(|pair| pair[0].frame >= pair[1].frame) {
         return Err(format!("frame {} after frame {} (frames must increase)", pair[1].frame, pair[0].frame));
     }
-    let negative = |sample: &&Sample| {
-        let ServiceTime { pre, host_to_device, compute, device_to_host, post } = sample.service;
-        [sample.idle, pre, host_to_device, compute, device_to_host, post].iter().any(|span| *span < Span::ZERO)
-    };
+    let negative =
+        |sample: &&Sample| sample.idle < Span::ZERO || sample.service.parts().iter().any(|span| *span < Span::ZERO);
     match trace.samples.iter().find(negative) {
         Some(sample) => Err(format!("a negative duration in frame {}", sample.frame)),
         None => Ok(()),
@@ -111,6 +109,8 @@ fn not_a_trace(path: &Path, found: String) -> RecordError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use timing::ServiceTime;
+
     use crate::fixture::{self, entries, service};
 
     fn sample(frame: u64, compute: i64) -> Sample {

@@ -59,4 +59,9 @@ pub trait Watch: Send + Sync {
 
     /// [`Running::For`] must never exceed what the service time will turn out to be.
     fn running(&self) -> Running;
+
+    /// Why what was measured until now cannot be certified, in sentences.
+    fn complaints(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

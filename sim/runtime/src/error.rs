@@ -121,6 +121,14 @@ pub enum RuntimeError {
         /// The limit.
         limit: Duration,
     },
+    /// A device elsewhere cannot be used, did not answer, or not as it should.
+    #[error("the target {address} {what}")]
+    Target {
+        /// As it was named.
+        address: String,
+        /// What it did, and what can be done.
+        what: String,
+    },
     /// A word that names no rung.
     #[error("unknown runtime `{found}`; expected one of auto, tensorrt, cuda, onnxruntime, rten")]
     UnknownRuntime {

@@ -144,6 +144,7 @@ impl OnnxRuntime {
             compute: span(copied, computed),
             device_to_host: span(computed, back),
             post: span(back, end),
+            ..ServiceTime::default()
         })
     }
 

@@ -141,6 +141,7 @@ impl<'a> Reader<'a> {
             compute: span()?,
             device_to_host: span()?,
             post: span()?,
+            ..ServiceTime::default()
         };
         let stages = [time.pre, time.host_to_device, time.compute, time.device_to_host, time.post];
         // A child may lie: no negative time, none beyond a day.

@@ -20,10 +20,12 @@ pub enum Rung {
     OnnxRuntimeCpu,
     /// The built-in engine: always there, slower.
     Rten,
+    /// A device elsewhere, reached over a network. No rung of the ladder: only who names a target gets it.
+    Remote,
 }
 
 impl Rung {
-    /// All rungs, best first.
+    /// All rungs of the ladder, best first.
     pub const ALL: [Self; 4] = [Self::TensorRt, Self::Cuda, Self::OnnxRuntimeCpu, Self::Rten];
 
     /// Whether the rung computes on an NVIDIA GPU.
@@ -48,6 +50,7 @@ impl Rung {
                 "`pip install onnxruntime` (1.31 or later), or set ORT_DYLIB_PATH to the full path of libonnxruntime"
             }
             Self::Rten => "the built-in engine lacks an operator of this model; use --runtime onnxruntime",
+            Self::Remote => "name one with --target grpc://HOST:PORT",
         }
     }
 }
@@ -59,6 +62,7 @@ impl fmt::Display for Rung {
             Self::Cuda => "cuda",
             Self::OnnxRuntimeCpu => "onnxruntime",
             Self::Rten => "rten",
+            Self::Remote => "remote",
         })
     }
 }

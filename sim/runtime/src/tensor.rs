@@ -109,7 +109,8 @@ impl Data {
         if let Self::F32(v) = self { Some(v) } else { None }
     }
 
-    pub(crate) fn kind(&self) -> Element {
+    /// The element type.
+    pub fn kind(&self) -> Element {
         match self {
             Self::F32(_) => Element::F32,
             Self::F64(_) => Element::F64,
@@ -152,7 +153,7 @@ pub struct TensorSpec {
 
 impl TensorSpec {
     /// Whether `tensor` has this element, rank and every fixed axis, and as many elements as its shape says.
-    pub(crate) fn check(&self, tensor: &Tensor) -> Result<(), RuntimeError> {
+    pub fn check(&self, tensor: &Tensor) -> Result<(), RuntimeError> {
         let element = if self.element == Element::F16 { Element::F32 } else { self.element };
         let axes = self.shape.len() == tensor.shape.len()
             && self.shape.iter().zip(&tensor.shape).all(|(want, have)| want.is_none_or(|want| want == *have));
@@ -203,8 +204,8 @@ pub struct ModelInfo {
 }
 
 impl ModelInfo {
-    /// The tensor for each input, in the model's order.
-    pub(crate) fn order<'a>(&self, given: &'a [Tensor]) -> Result<Vec<&'a Tensor>, RuntimeError> {
+    /// The tensor for each input, in the model's order; an error where they do not fit.
+    pub fn order<'a>(&self, given: &'a [Tensor]) -> Result<Vec<&'a Tensor>, RuntimeError> {
         let ordered: Result<Vec<_>, _> = self
             .inputs
             .iter()

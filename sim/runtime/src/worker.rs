@@ -60,6 +60,9 @@ pub enum Running {
     Waiting,
     /// Still running; its service time will be at least this.
     For(Span),
+    /// Asked of a device elsewhere so long ago. How much of that the device was busy only its answer will tell, so it may
+    /// turn out to have finished at any time since its start; but nothing is back yet.
+    Away(Span),
     /// Finished or failed; [`Worker::recv`] has it, now or in a moment.
     Done,
 }
@@ -144,6 +147,11 @@ impl Worker {
             Ok(()) => self.outstanding = Some(id),
             Err(inputs) => self.ready.push_back(gone(id, inputs)),
         }
+    }
+
+    /// Why what was measured until now cannot be certified, as far as the engine itself knows.
+    pub fn complaints(&self) -> Vec<String> {
+        self.watch.as_ref().map(|watch| watch.complaints()).unwrap_or_default()
     }
 
     /// How far the job in hand has come. Reads the clock first, then `done`.

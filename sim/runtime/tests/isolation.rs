@@ -222,7 +222,7 @@ fn nothing_said_of_a_child_exceeds_what_it_took() {
                 Running::For(elapsed) => most = most.max(elapsed),
                 Running::Done => break,
                 Running::Waiting => thread::yield_now(),
-                Running::Idle => panic!("a job is out"),
+                Running::Idle | Running::Away(_) => panic!("a job is out, and here"),
             }
         }
         let (time, _) = worker.recv(Duration::from_secs(5)).unwrap().result.unwrap();

@@ -70,7 +70,7 @@ fn an_inference_never_ends_before_what_was_said_of_it() {
                     (most, seen) = (elapsed, true);
                 }
                 Running::Waiting => assert!(!seen, "it had started"),
-                Running::Idle => panic!("a job is out"),
+                Running::Idle | Running::Away(_) => panic!("a job is out, and here"),
             }
         }
         let finished = worker.recv(LONG).unwrap();

@@ -234,6 +234,15 @@ impl Scenario {
         self.within("latency.link_out_ms", line.link_out_ms, MILLISECONDS, "ms")?;
         self.within("latency.link_back_ms", line.link_back_ms, MILLISECONDS, "ms")?;
         self.within("latency.dead_time_ms", line.dead_time_ms, MILLISECONDS, "ms")?;
+        for (key, bytes) in [("frame_bytes", line.frame_bytes), ("answer_bytes", line.answer_bytes)] {
+            let bytes = bytes.map(|bytes| bytes as f64);
+            self.optional(&format!("latency.{key}"), bytes, 1.0..=1e9, "bytes")?;
+        }
+        if let Some(name) = line.network.as_ref().filter(|name| !name.contains(".toml"))
+            && let Err(unknown) = crate::network(name)
+        {
+            return Err(self.error("latency.network", unknown.message(), unknown.help_line()));
+        }
         // A path is looked at when it is used: what this check says must not depend on other files.
         let Latency::Profile(name) = &line.source else { return Ok(()) };
         if name.contains(".toml") || profiles().iter().any(|profile| profile.name == *name) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use plant::{Command, World};
-use timing::{Clock, Control, LineConfig, Rate, Span};
+use timing::{Clock, Control, LineConfig, Network, Rate, Span};
 
 use crate::format::{Camera, PilotKind, RobotKind, Scenario};
 use crate::number::Dice;
@@ -73,9 +73,21 @@ impl Setup {
         let missing = self.world.camera.is_none();
         if missing {
             Arc::make_mut(&mut self.world).camera = Some(world::camera(&Camera::default()));
+            if let Some(network) = &mut self.line.network {
+                Arc::make_mut(network).frame_bytes += depth_bytes(&Camera::default());
+            }
         }
         missing
     }
+}
+
+/// What goes over a network with each frame and each answer beside its numbers: names, shapes and the headers of the layers
+/// below.
+const HEAD: u64 = 128;
+
+/// A depth image of 32-bit floats.
+fn depth_bytes(camera: &Camera) -> u64 {
+    4 * (camera.width * camera.height) as u64
 }
 
 impl Scenario {
@@ -134,6 +146,7 @@ impl Scenario {
             None => Control::Event,
         };
         let line = &self.latency;
+        let network = line.network.as_ref().map(|name| crate::network(name)).transpose()?;
         Ok(LineConfig {
             capture: Clock { rate, phase },
             control,
@@ -143,8 +156,17 @@ impl Scenario {
             link_back: Span::from_ms(line.link_back_ms),
             dead_time: Span::from_ms(line.dead_time_ms),
             deadline: line.deadline_ms.map(Span::from_ms),
+            network: network.map(|network| Arc::new(self.loaded(network))),
             seed,
         })
+    }
+
+    /// A network with what this robot puts on it: frames of the scan and the depth image, unless the scenario says otherwise.
+    pub fn loaded(&self, network: Network) -> Network {
+        let camera = self.camera.as_ref().map_or(0, depth_bytes);
+        let frame_bytes = self.latency.frame_bytes.unwrap_or(HEAD + 4 * self.lidar.beams as u64 + camera);
+        let answer_bytes = self.latency.answer_bytes.unwrap_or(HEAD);
+        Network { frame_bytes, answer_bytes, ..network }
     }
 
     fn pilot(&self) -> PilotSpec {

@@ -16,6 +16,12 @@ pub enum Stream {
     Input = 4,
     /// Noise seeds and sensor phases of a run's replicas.
     Jitter = 5,
+    /// Whether a modelled network is good or bad.
+    Channel = 6,
+    /// Delays and losses on its way out.
+    LinkOut = 7,
+    /// And back.
+    LinkBack = 8,
 }
 
 /// XXH3-64 of `(seed, stream, index)`, each as eight little-endian bytes.

@@ -6,6 +6,7 @@
 mod formulas;
 mod hash;
 mod line;
+mod network;
 mod schedule;
 mod source;
 mod stage;
@@ -14,6 +15,7 @@ mod time;
 pub use formulas::*;
 pub use hash::{Stream, draw, draw_unit};
 pub use line::{Control, Counts, Event, Fate, Frame, Line, LineConfig, Serving};
+pub use network::{JITTER_CUT, Loss, Network, Way};
 pub use schedule::Schedule;
 pub use source::{Adjustment, BLOCK_LENGTH, IDLE_BINS, Profile, Sample, Source, Trace};
 pub use stage::{ServiceTime, Stage};

@@ -5,13 +5,15 @@
 //! and says how long an inference took when that was not known beforehand ([`Line::deliver`], [`Line::lose`]).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use End::{Finish, Lost, Unknown};
 
+use crate::network::{Channel, Sent};
 use crate::source::{Source, idle_before};
-use crate::{Clock, Schedule, ServiceTime, SimTime, Span, Stage};
+use crate::{Clock, Network, Schedule, ServiceTime, SimTime, Span, Stage};
 
 /// When results may become commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,8 +42,10 @@ pub struct LineConfig {
     pub link_back: Span,
     /// The actuator's dead time.
     pub dead_time: Span,
-    /// An inference that has not finished this long after its start is lost.
+    /// An inference that has not finished this long after its start is lost. Of a device elsewhere: whose answer is not back.
     pub deadline: Option<Span>,
+    /// A modelled network between robot and device, on top of `link_out` and `link_back`.
+    pub network: Option<Arc<Network>>,
     /// Seeds the draws of service times.
     pub seed: u64,
 }
@@ -61,13 +65,24 @@ pub struct Frame {
     pub service: Option<ServiceTime>,
     /// `f`: post-processing ended.
     pub finished: Option<SimTime>,
+    /// `b`: back at the robot.
+    pub returned: Option<SimTime>,
     /// `a`: the command takes hold.
     pub applied: Option<SimTime>,
 }
 
 impl Frame {
     fn captured(id: u64, captured: SimTime) -> Self {
-        Self { id, captured, arrived: None, started: None, service: None, finished: None, applied: None }
+        Self {
+            id,
+            captured,
+            arrived: None,
+            started: None,
+            service: None,
+            finished: None,
+            returned: None,
+            applied: None,
+        }
     }
 
     /// The latency `L = a - c`.
@@ -81,17 +96,18 @@ impl Frame {
         let service = self.service?;
         // Waiting inside a pipeline lies between s and f; on a single server it is zero.
         let queue = (started - arrived) + (finished - started - service.total());
-        let back = finished + config.link_back;
+        let back = self.returned?;
+        // Of a measured link only the sum is known; the part that lies before the device is told as such.
         Some([
             (Stage::Sensing, config.sensing),
-            (Stage::LinkOut, config.link_out),
+            (Stage::LinkOut, arrived - self.captured - config.sensing + service.link_out),
             (Stage::Queue, queue),
             (Stage::Pre, service.pre),
             (Stage::HostToDevice, service.host_to_device),
             (Stage::Compute, service.compute),
             (Stage::DeviceToHost, service.device_to_host),
             (Stage::Post, service.post),
-            (Stage::LinkBack, config.link_back),
+            (Stage::LinkBack, back - finished - service.link_out),
             (Stage::ControlWait, applied - back - config.dead_time),
             (Stage::DeadTime, config.dead_time),
         ])
@@ -108,7 +124,7 @@ pub enum Fate {
     Superseded,
     /// It was never inferred.
     Dropped,
-    /// Its inference missed the deadline or failed.
+    /// Its inference missed the deadline or failed, or the network lost it on its way.
     Lost,
 }
 
@@ -197,12 +213,16 @@ pub struct Line {
     config: LineConfig,
     source: Source,
     captures: u64,
-    outbound: VecDeque<Frame>,
+    channel: Channel,
+    /// Frames on their way to the device, and whether they get lost on it.
+    outbound: VecDeque<(Frame, bool)>,
     waiting: VecDeque<Frame>,
     serving: Vec<Serving>,
     /// Frames of a running batch that its newest speaks for.
     passengers: Vec<Frame>,
     returning: Vec<Frame>,
+    /// Results that get lost on their way back, and when.
+    strays: Vec<(SimTime, Frame)>,
     /// When the pipeline's servers are free: pre, compute, post.
     pipeline: [SimTime; 3],
     freed: Option<SimTime>,
@@ -218,11 +238,13 @@ impl Line {
             config,
             source,
             captures: 0,
+            channel: Channel::default(),
             outbound: VecDeque::new(),
             waiting: VecDeque::new(),
             serving: Vec::new(),
             passengers: Vec::new(),
             returning: Vec::new(),
+            strays: Vec::new(),
             pipeline: [SimTime::ZERO; 3],
             freed: None,
             in_force: None,
@@ -255,7 +277,8 @@ impl Line {
     /// none overtakes another on its way out.
     pub fn set_delays(&mut self, config: &LineConfig) {
         let LineConfig { sensing, link_out, link_back, dead_time, .. } = *config;
-        self.config = LineConfig { sensing, link_out, link_back, dead_time, ..self.config.clone() };
+        let network = config.network.clone();
+        self.config = LineConfig { sensing, link_out, link_back, dead_time, network, ..self.config.clone() };
     }
 
     /// The frame behind the command in force; `None` while the initial command holds.
@@ -300,9 +323,10 @@ impl Line {
             Unknown => None,
         });
         let applied = self.returning.iter().filter_map(|frame| frame.applied);
-        let arrival = self.outbound.front().and_then(|f| f.arrived);
+        let strays = self.strays.iter().map(|(at, _)| *at);
+        let arrival = self.next_arrival();
         let capture = self.config.capture.event(self.captures);
-        ends.chain(applied).chain(arrival).chain(self.start_instant()).fold(capture, SimTime::min)
+        ends.chain(applied).chain(strays).chain(arrival).chain(self.start_instant()).fold(capture, SimTime::min)
     }
 
     /// The next event at `now`, which must be the instant of [`Line::peek`]; `None` when the instant is quiet.
@@ -316,13 +340,13 @@ impl Line {
             if let Some(event) = self.finish(now) {
                 return Some(event);
             }
-            if self.lose_due(now) || self.apply(now) {
+            if self.lose_due(now) || self.stray(now) || self.apply(now) {
                 continue;
             }
             if self.config.capture.event(self.captures) <= now {
                 return Some(self.capture(now));
             }
-            if self.outbound.front().and_then(|f| f.arrived).is_some_and(|r| r <= now) {
+            if self.next_arrival().is_some_and(|r| r <= now) {
                 self.arrive();
                 continue;
             }
@@ -387,14 +411,21 @@ impl Line {
         if occupies {
             self.freed = Some(now);
         }
-        let back = now + self.config.link_back;
+        let link = frame.service.map_or(Span::ZERO, |service| service.link());
+        let Sent { at, lost } = self.channel.back(self.config.network.as_deref(), self.config.seed, frame.id, now);
+        let back = at + self.config.link_back + link;
         let instant = match self.config.control {
             Control::Event => back,
             Control::Periodic(clock) => clock.next_at_or_after(back),
         };
         frame.finished = Some(now);
-        frame.applied = Some(instant + self.config.dead_time);
-        self.returning.push(frame);
+        if lost {
+            self.strays.push((back, frame));
+        } else {
+            frame.returned = Some(back);
+            frame.applied = Some(instant + self.config.dead_time);
+            self.returning.push(frame);
+        }
         self.end_passengers(frame, occupies, Fate::Superseded);
         Some(Event::Finished { id: frame.id })
     }
@@ -406,6 +437,13 @@ impl Line {
         }
         self.end(lost.frame, Fate::Lost);
         self.end_passengers(lost.frame, lost.occupies, Fate::Lost);
+        true
+    }
+
+    fn stray(&mut self, now: SimTime) -> bool {
+        let Some(i) = self.strays.iter().position(|(at, _)| *at <= now) else { return false };
+        let (_, frame) = self.strays.remove(i);
+        self.end(frame, Fate::Lost);
         true
     }
 
@@ -438,13 +476,28 @@ impl Line {
         self.captures += 1;
         self.counts.captured += 1;
         let mut frame = Frame::captured(id, now);
-        frame.arrived = Some(now + self.config.sensing + self.config.link_out);
-        self.outbound.push_back(frame);
+        let sensed = now + self.config.sensing;
+        match self.channel.out(self.config.network.as_deref(), self.config.seed, id, sensed) {
+            Some(Sent { at, lost }) => {
+                frame.arrived = Some(at + self.config.link_out);
+                self.outbound.push_back((frame, lost));
+            }
+            // Ends when its turn would come, after this capture.
+            None => self.end(frame, Fate::Dropped),
+        }
         Event::Captured { id }
     }
 
+    fn next_arrival(&self) -> Option<SimTime> {
+        self.outbound.front().and_then(|(frame, _)| frame.arrived)
+    }
+
     fn arrive(&mut self) {
-        let Some(frame) = self.outbound.pop_front() else { return };
+        let Some((mut frame, lost)) = self.outbound.pop_front() else { return };
+        if lost {
+            frame.arrived = None;
+            return self.end(frame, Fate::Lost);
+        }
         self.waiting.push_back(frame);
         let places = match self.config.schedule {
             _ if !self.source.occupies() => return,
@@ -523,7 +576,8 @@ impl Line {
         } else {
             serving.started() + service.total()
         };
-        if finish > limit { Lost(limit) } else { Finish(finish) }
+        // The answer of a device elsewhere must be back by then.
+        if finish + service.link() > limit { Lost(limit) } else { Finish(finish) }
     }
 
     /// A frame that is done at one server holds it until the next is free; a lost one leaves at its deadline, `limit`.

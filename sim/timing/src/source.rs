@@ -126,11 +126,13 @@ pub struct Adjustment {
     pub compute: f64,
     /// No inference takes longer in all: what is over is cut from its compute and copies.
     pub at_most: Option<Span>,
+    /// Factor of the measured way to a device elsewhere and back.
+    pub link: f64,
 }
 
 impl Adjustment {
     fn of(&self, service: ServiceTime) -> ServiceTime {
-        let ServiceTime { pre, host_to_device, compute, device_to_host, post } = service;
+        let ServiceTime { pre, host_to_device, compute, device_to_host, post, link_out, link_back } = service;
         let over = self.at_most.map_or(Span::ZERO, |most| (service.total() - most).max(Span::ZERO));
         let inner = host_to_device + compute + device_to_host;
         let kept = if inner > Span::ZERO { ((inner - over).0.max(0)) as f64 / inner.0 as f64 } else { 1.0 };
@@ -140,6 +142,8 @@ impl Adjustment {
             compute: compute.times(self.compute * kept),
             device_to_host: device_to_host.times(self.compute * kept),
             post: post.times(self.around),
+            link_out: link_out.times(self.link),
+            link_back: link_back.times(self.link),
         }
     }
 }
@@ -185,6 +189,15 @@ impl Source {
         match self {
             Self::Adjusted(source, _) => source.modelled(),
             _ => matches!(self, Self::Profile(_)),
+        }
+    }
+
+    /// Whether its durations hold a measured way to a device elsewhere.
+    pub fn linked(&self) -> bool {
+        match self {
+            Self::Replay(trace) => trace.samples.iter().any(|sample| sample.service.link() > Span::ZERO),
+            Self::Adjusted(source, _) => source.linked(),
+            _ => false,
         }
     }
 
@@ -237,9 +250,10 @@ mod tests {
             compute: ms(30.0),
             device_to_host: ms(1.0),
             post: ms(4.0),
+            ..ServiceTime::default()
         };
         let by = |around, compute, at_most: Option<f64>| {
-            Adjustment { around, compute, at_most: at_most.map(ms) }.of(service)
+            Adjustment { around, compute, at_most: at_most.map(ms), link: 1.0 }.of(service)
         };
         assert_eq!(by(1.0, 1.0, None), service);
         assert_eq!(by(0.0, 1.0, None).total(), ms(32.0));
@@ -248,7 +262,7 @@ mod tests {
         assert_eq!(by(1.0, 1.0, Some(22.0)).pre, ms(2.0), "a spike is one of compute");
         let source = Source::Adjusted(
             Arc::new(Source::Fixed(ms(10.0))),
-            Adjustment { around: 1.0, compute: 1.5, at_most: None },
+            Adjustment { around: 1.0, compute: 1.5, at_most: None, link: 1.0 },
         );
         assert_eq!(source.service(0, 0, Span::ZERO), Some(ServiceTime::compute(ms(15.0))));
         assert!(!source.occupies());

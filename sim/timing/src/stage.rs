@@ -67,6 +67,9 @@ impl Stage {
 }
 
 /// What the inference worker runs and times, contiguous on its own clock: `f = s + total()` on a single server.
+///
+/// Of a device elsewhere the five stages are its residence, by its own clock, and what is left of the round trip is the link:
+/// it delays the command and occupies nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceTime {
     /// Input conversion.
@@ -79,6 +82,17 @@ pub struct ServiceTime {
     pub device_to_host: Span,
     /// Output conversion.
     pub post: Span,
+    /// Measured way to a device elsewhere. Only its sum with `link_back` is known; how it splits is a convention.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub link_out: Span,
+    /// Measured way back.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub link_back: Span,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(span: &Span) -> bool {
+    *span == Span::ZERO
 }
 
 impl ServiceTime {
@@ -87,8 +101,31 @@ impl ServiceTime {
         Self { compute, ..Self::default() }
     }
 
-    /// The sum of the five.
+    /// The sum of the five: how long the device is busy.
     pub fn total(&self) -> Span {
         self.pre + self.host_to_device + self.compute + self.device_to_host + self.post
+    }
+
+    /// The measured link, both ways.
+    pub fn link(&self) -> Span {
+        self.link_out + self.link_back
+    }
+
+    /// From the start until the answer is back.
+    pub fn round_trip(&self) -> Span {
+        self.total() + self.link()
+    }
+
+    /// This residence within a round trip: the rest is the link, halved. Half of it either way is how far the split may be off.
+    #[must_use]
+    pub fn within(self, round_trip: Span) -> Self {
+        let link = (round_trip - self.total()).max(Span::ZERO);
+        let link_out = Span(link.0 / 2);
+        Self { link_out, link_back: link - link_out, ..self }
+    }
+
+    /// Every duration, for checks.
+    pub fn parts(&self) -> [Span; 7] {
+        [self.pre, self.host_to_device, self.compute, self.device_to_host, self.post, self.link_out, self.link_back]
     }
 }

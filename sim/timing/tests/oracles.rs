@@ -35,6 +35,7 @@ fn config(period_ms: f64) -> LineConfig {
         link_back: Span::ZERO,
         dead_time: Span::ZERO,
         deadline: None,
+        network: None,
         seed: 1,
     }
 }
@@ -456,7 +457,14 @@ fn pipeline_processes_one_in_the_longer_of_period_and_slowest_stage() {
         // The copies belong to the compute server.
         let (up, down) = (ms(1.0), ms(2.0));
         let compute = ms(compute) - up - down;
-        let service = ServiceTime { pre: ms(pre), host_to_device: up, compute, device_to_host: down, post: ms(post) };
+        let service = ServiceTime {
+            pre: ms(pre),
+            host_to_device: up,
+            compute,
+            device_to_host: down,
+            post: ms(post),
+            ..ServiceTime::default()
+        };
         let config = LineConfig { schedule: Schedule::Pipeline, ..config(20.0) };
         let [started, _, applied] = rates(config, constant(service));
         let period = [pre, (compute + up + down).ms(), post].into_iter().fold(20.0, f64::max);

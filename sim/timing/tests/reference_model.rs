@@ -489,6 +489,7 @@ fn draw_case(random: &mut Random) -> Case {
         compute: random.span(busy),
         device_to_host: random.span(busy / 4),
         post: random.span(busy),
+        ..ServiceTime::default()
     };
     let always = draw(random);
     let outcome = |_| {
@@ -521,6 +522,7 @@ fn draw_case(random: &mut Random) -> Case {
         link_back: random.span(6),
         dead_time: random.span(6),
         deadline: deadline(random).map(Span),
+        network: None,
         seed: random.next(),
     };
     Case { config, occupies: random.below(4) > 0, known, outcomes, fixed: random.span(24), edits, until }

@@ -100,6 +100,7 @@ fn the_line_tells_how_long_the_device_was_idle() {
             link_back: Span::ZERO,
             dead_time: Span::ZERO,
             deadline: None,
+            network: None,
             seed: 1,
         };
         let mut line = Line::new(config, Source::Replay(trace.clone()));

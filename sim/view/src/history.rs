@@ -136,7 +136,7 @@ fn life(frame: &Frame, fate: Option<Fate>, config: &LineConfig, until: SimTime) 
     if fate != Some(Fate::Dropped) {
         let sensed = frame.captured + config.sensing;
         stage(Stage::Sensing, sensed);
-        stage(Stage::LinkOut, sensed + config.link_out);
+        stage(Stage::LinkOut, frame.arrived.unwrap_or(sensed + config.link_out));
         stage(Stage::Queue, frame.started.unwrap_or(until));
     }
     if let (Some(started), None) = (frame.started, frame.service) {
@@ -157,7 +157,7 @@ fn life(frame: &Frame, fate: Option<Fate>, config: &LineConfig, until: SimTime) 
             t += span;
             stage(part, t);
         }
-        let back = finished + config.link_back;
+        let back = frame.returned.unwrap_or(finished + config.link_back + service.link());
         stage(Stage::LinkBack, back);
         if let Some(applied) = frame.applied {
             stage(Stage::ControlWait, applied - config.dead_time);

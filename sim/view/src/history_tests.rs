@@ -12,6 +12,7 @@ fn config() -> LineConfig {
         link_back: Span::from_ms(3.0),
         dead_time: Span::from_ms(4.0),
         deadline: None,
+        network: None,
         seed: 0,
     }
 }
@@ -29,6 +30,7 @@ fn frame(id: u64, c: f64) -> Frame {
         started: Some(ms(c + 8.0)),
         service: Some(ServiceTime::compute(Span::from_ms(10.0))),
         finished: Some(ms(c + 18.0)),
+        returned: Some(ms(c + 21.0)),
         applied: Some(ms(c + 25.0)),
     }
 }

@@ -84,16 +84,17 @@ impl Change {
     pub fn fork(&self, episode: &Episode) -> Episode {
         let [sensing, link, around, compute, actuation] = self.factors;
         let adjust = |source: &Source| {
-            if (around, compute) == (0.0, 0.0) {
+            if (around, compute) == (0.0, 0.0) && !(link > 0.0 && source.linked()) {
                 return Source::ZERO;
             }
-            let adjustment = Adjustment { around, compute, at_most: self.at_most };
+            let adjustment = Adjustment { around, compute, at_most: self.at_most, link };
             Source::Adjusted(Arc::new(source.clone()), adjustment)
         };
         let change = |setup: &mut Setup| {
             let line = &mut setup.line;
             line.sensing = line.sensing.times(sensing);
             (line.link_out, line.link_back) = (line.link_out.times(link), line.link_back.times(link));
+            line.network = line.network.as_ref().filter(|_| link > 0.0).map(|network| network.scaled(link).into());
             line.dead_time = line.dead_time.times(actuation);
             if self.no_deadline {
                 line.deadline = None;

@@ -94,7 +94,11 @@ impl Bench {
         let usual = median(&mut times);
         let takes = |part: Part| match part {
             Part::Sensing => config.sensing > Span::ZERO,
-            Part::Link => config.link_out + config.link_back > Span::ZERO,
+            Part::Link => {
+                config.link_out + config.link_back > Span::ZERO
+                    || config.network.is_some()
+                    || services.iter().any(|s| s.link() > Span::ZERO)
+            }
             Part::PrePost => services.iter().any(|s| s.pre + s.post > Span::ZERO),
             Part::Compute => services.iter().any(|s| s.total() > s.pre + s.post),
             Part::Actuation => config.dead_time > Span::ZERO,

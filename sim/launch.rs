@@ -268,20 +268,18 @@ impl Overrides {
             setup.cruise = cruise;
         }
         if let Some(network) = &self.network {
-            setup.line.network = Some(Arc::new(self.network(scenario, network)?));
+            setup.line.network = Some(Arc::new(self::network(scenario, network)?));
         }
         Ok(setup)
     }
 }
 
-impl Overrides {
-    /// A log holds the network itself, so that it does not depend on a file.
-    fn network(&self, scenario: &scenario::Scenario, text: &str) -> Result<timing::Network> {
-        if text.starts_with('{') {
-            return serde_json::from_str(text).into_diagnostic().wrap_err("the network in the log cannot be read");
-        }
-        Ok(scenario.loaded(scenario::network(text)?))
+/// The network of a name. A log holds the network itself, so that it does not depend on a file.
+fn network(scenario: &scenario::Scenario, text: &str) -> Result<timing::Network> {
+    if text.starts_with('{') {
+        return serde_json::from_str(text).into_diagnostic().wrap_err("the network in the log cannot be read");
     }
+    Ok(scenario.loaded(scenario::network(text)?))
 }
 
 /// Where service times come from.

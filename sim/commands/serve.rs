@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
@@ -82,7 +82,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
 }
 
 /// As many engines as run at once, or a line that says why there are none.
-fn load(path: &PathBuf, args: &Args) -> Option<Served> {
+fn load(path: &Path, args: &Args) -> Option<Served> {
     let name = model_name(&path.to_string_lossy());
     let load = |_| runtime::load(path, &args.runtime.options());
     let engines: Result<Vec<Box<dyn Engine>>, _> = (0..args.parallel).map(load).collect();

@@ -39,7 +39,7 @@ pub struct Args {
     /// Replicas side by side; one a core by default. Makes no difference to the result
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
-    /// Write the answer as text and JSON into this folder
+    /// Write the answer as text, JSON and a picture into this folder
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Print one JSON object instead of text
@@ -147,7 +147,8 @@ fn accused(args: &Args, mut setup: Setup, source: Source, edits: Vec<episode::Ed
 fn write(out: &Path, blame: &Blame) -> Result<()> {
     std::fs::create_dir_all(out).map_err(|e| miette!("cannot make {}: {e}", out.display()))?;
     let json = serde_json::to_string_pretty(blame).into_diagnostic()?;
-    for (name, text) in [("blame.json", json + "\n"), ("blame.txt", blame.text())] {
+    let picture = study::blame_chart(blame).map_err(report)?;
+    for (name, text) in [("blame.json", json + "\n"), ("blame.txt", blame.text()), ("blame.svg", picture)] {
         let path = out.join(name);
         std::fs::write(&path, text).map_err(|e| miette!("cannot write {}: {e}", path.display()))?;
     }

@@ -6,6 +6,7 @@
 
 mod change;
 mod critical;
+mod picture;
 mod replica;
 mod shares;
 mod words;
@@ -26,6 +27,7 @@ use replica::{Bench, Factual};
 
 pub use change::Part;
 pub use critical::{Interval, Tried};
+pub use picture::blame_chart;
 
 /// The run that is looked into.
 #[derive(Clone, Debug)]

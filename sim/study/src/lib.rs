@@ -37,7 +37,7 @@ mod table;
 mod verdict;
 
 pub use ages::Ages;
-pub use blame::{Accused, Blame, Inquiry, Interval, Part, Tried, Verdict, WhatIf, blame};
+pub use blame::{Accused, Blame, Inquiry, Interval, Part, Tried, Verdict, WhatIf, blame, blame_chart};
 pub use budget::{AtSpeed, Budget, Question, budget, budget_chart};
 pub use candidates::{Candidate, devices, measured, stored};
 pub use chart::{latency_chart, success_chart};

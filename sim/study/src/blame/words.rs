@@ -44,7 +44,16 @@ impl Blame {
             Verdict::Unavoidable => format!("It could not be avoided: the expert without latency hits the {hit} too."),
             Verdict::Actor => format!("The {hit} walked into the standing robot."),
             Verdict::NoCollision => "Most replicas do not collide: it was chance.".into(),
-            Verdict::Undetermined => "The replicas do not agree on what was to blame.".into(),
+            Verdict::Undetermined => {
+                let of: usize = self.split.values().sum();
+                let in_ = |a, b| [a, b].iter().filter_map(|verdict| self.split.get(verdict)).sum::<usize>();
+                format!(
+                    "The replicas do not agree on what was to blame: no latency alone would have spared the {hit} in {} of {of}, \
+                     the expert's decisions alone in {}.",
+                    in_(Verdict::Latency, Verdict::Joint),
+                    in_(Verdict::Model, Verdict::Joint)
+                )
+            }
         };
         let margin = match (self.critical_latency_ms, self.margin_ms) {
             (Some(critical), Some(margin)) if margin < 0.0 => format!(

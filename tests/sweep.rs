@@ -21,7 +21,7 @@ fn result(folder: &Path) -> [Vec<u8>; 2] {
 }
 
 fn lines(journal: &Path) -> usize {
-    std::fs::read(journal).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count())
+    std::fs::read(journal).map_or(0, |bytes| bytes.split(|byte| *byte == b'\n').count() - 1)
 }
 
 #[test]

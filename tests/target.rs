@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::{deadtime, folder, json, root, text};
 
@@ -31,17 +31,17 @@ fn program(args: &[&str]) -> Command {
 
 fn serve(more: &[&str]) -> Server {
     let args = ["serve", "--bind", "127.0.0.1:0", "--models", "pilot", "--runtime", "rten", "--offline"];
-    let mut process = program(&[&args, more].concat()).stdout(Stdio::piped()).spawn().expect("the server starts");
-    let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines();
-    let mut said = Vec::new();
-    loop {
+    let process = program(&[&args, more].concat()).stdout(Stdio::piped()).spawn().expect("the server starts");
+    let mut server = Server { process, address: String::new(), said: Vec::new() };
+    let mut lines = BufReader::new(server.process.stdout.take().expect("a pipe")).lines();
+    while server.address.is_empty() {
         let line = lines.next().expect("it serves").expect("text");
-        said.push(line.clone());
         if let Some(rest) = line.strip_prefix("serving on ") {
-            let address = rest.split(' ').next().expect("an address").to_owned();
-            return Server { process, address, said };
+            server.address = rest.split(' ').next().expect("an address").to_owned();
         }
+        server.said.push(line);
     }
+    server
 }
 
 fn stderr(output: &Output) -> String {
@@ -280,10 +280,11 @@ fn mlserver_drives_the_robot() {
         .spawn()
         .expect("it starts");
     let server = Server { process, address: format!("grpc://127.0.0.1:{grpc}"), said: Vec::new() };
-    let begun = Instant::now();
+    let mut tries = 0;
     while deadtime(&["measure", "pilot", "--target", &server.address, "--count", "3"]).status.code() == Some(2) {
         let said = std::fs::read_to_string(dir.join("mlserver.log")).unwrap_or_default();
-        assert!(begun.elapsed() < Duration::from_secs(120), "{said}");
+        tries += 1;
+        assert!(tries < 200, "{said}");
         std::thread::sleep(Duration::from_millis(500));
     }
     let (far, _) = run_replay_and_run_here(&server.address, &dir, "auto");

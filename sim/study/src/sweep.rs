@@ -10,6 +10,7 @@ pub use result::write;
 pub use row::Row;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -109,12 +110,12 @@ impl Sweep {
                 inputs.push(format!("model {model} {}", hash_of(model)));
             }
             let latency = setup.latency;
-            if !sources.contains_key(&latency.to_string()) {
+            if let Entry::Vacant(place) = sources.entry(latency.to_string()) {
                 if let Latency::Replay(path) = &latency {
                     let bytes = std::fs::read(path).map_err(|e| failed(path, &e.to_string()))?;
                     inputs.push(format!("trace {} {}", path.display(), sha256(&bytes)));
                 }
-                sources.insert(latency.to_string(), Prepared::of(&latency)?);
+                place.insert(Prepared::of(&latency)?);
             }
         }
         inputs.sort();

@@ -183,7 +183,8 @@ fn garbage_in_a_run_is_lost_and_the_robot_stops() {
 
 #[test]
 fn a_target_that_falls_silent_is_lost_at_its_limit() {
-    let silent: [(&str, fn() -> (Option<faulty::Faulty>, SocketAddr)); 6] = [
+    type Silent = fn() -> (Option<faulty::Faulty>, SocketAddr);
+    let silent: [(&str, Silent); 6] = [
         ("hung", || held(start(Fault::Hang, WARM + WELL, u64::MAX))),
         ("slower than its limit", || held(start(Fault::Slow(900), WARM + WELL, u64::MAX))),
         ("killed", || held(start(Fault::Die, WARM + WELL, u64::MAX))),

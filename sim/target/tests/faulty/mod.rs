@@ -186,13 +186,13 @@ impl Service {
                 output.contents = Some(contents(values.to_vec()));
             }
             Fault::OtherShape => output.shape = vec![1, 1, values.len() as i64],
-            Fault::OtherType => output.datatype = "INT32".to_owned(),
-            Fault::UnknownType => output.datatype = "FP8".to_owned(),
+            Fault::OtherType => output.datatype = "INT32".into(),
+            Fault::UnknownType => output.datatype = "FP8".into(),
             Fault::NoOutput => {
                 response.outputs.clear();
                 raw.clear();
             }
-            Fault::OtherName => output.name = "somewhere".to_owned(),
+            Fault::OtherName => output.name = "somewhere".into(),
             Fault::NoData => raw.clear(),
             Fault::ShortRaw => raw[0].truncate(7),
             Fault::RawCount => raw.push(vec![0; 4]),
@@ -200,7 +200,7 @@ impl Service {
             Fault::HugeShape => output.shape = vec![i64::MAX, i64::MAX],
             Fault::ByteOver => {
                 raw.clear();
-                output.datatype = "UINT8".to_owned();
+                output.datatype = "UINT8".into();
                 output.contents =
                     Some(InferTensorContents { uint_contents: vec![256; 3], ..InferTensorContents::default() });
             }
@@ -264,7 +264,7 @@ impl GrpcInferenceService for Service {
             Fault::NoModel => return Err(Status::not_found(format!("no model {name}"))),
             Fault::MetadataStatus(code) => return Err(Status::new(code, "not for you")),
             Fault::NoInputs => about.inputs.clear(),
-            Fault::MetadataType => about.inputs[0].datatype = "BYTES".to_owned(),
+            Fault::MetadataType => about.inputs[0].datatype = "BYTES".into(),
             _ => {}
         }
         Ok(Response::new(about))
@@ -382,7 +382,7 @@ pub fn proxy(to: SocketAddr, cut: Cut, calls: Arc<AtomicU64>, after: u64) -> Soc
 }
 
 fn carry(mut from: TcpStream, mut into: TcpStream, cut: Cut, calls: &AtomicU64, after: u64, back: bool) {
-    let mut bytes = [0; 65_536];
+    let mut bytes = vec![0; 65_536];
     while let Ok(n @ 1..) = from.read(&mut bytes) {
         if calls.load(Ordering::SeqCst) >= after {
             match cut {

@@ -96,7 +96,7 @@ fn stages(frame: &Frame, fate: Fate, at: SimTime, line: &LineConfig) -> Vec<Bar>
         if long > Span::ZERO {
             bars.push(Bar { stage, from, long, frame: frame.id, fate });
         }
-        from = from + long;
+        from += long;
     }
     bars
 }

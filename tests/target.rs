@@ -37,7 +37,7 @@ fn serve(more: &[&str]) -> Server {
     while server.address.is_empty() {
         let line = lines.next().expect("it serves").expect("text");
         if let Some(rest) = line.strip_prefix("serving on ") {
-            server.address = rest.split(' ').next().expect("an address").to_owned();
+            rest.split(' ').next().expect("an address").clone_into(&mut server.address);
         }
         server.said.push(line);
     }

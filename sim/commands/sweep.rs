@@ -43,7 +43,7 @@ pub struct Run {
     /// The plan of a sweep, by path or name; with --grid, a scenario
     #[arg(value_name = "PLAN.toml|SCENARIO")]
     pub what: Option<PathBuf>,
-    /// A field of the scenario and its values: speed=1,1.5,2 or latency=0..200:21 (21 numbers), robot.braking=..., box[1].x=...,
+    /// A field of the scenario and its values: speed=1,1.5,2 or latency=0..200:21 (21 numbers), robot.braking=..., `box[1].x=...`,
     /// model=..., runtime=..., schedule=..., compensation=...
     #[arg(long, value_name = "FIELD=VALUES")]
     pub grid: Vec<String>,

@@ -167,7 +167,7 @@ impl Case {
 
 /// A part of one: often within a tenth of the critical value, sometimes far from it.
 fn beyond(dice: &mut Dice) -> f64 {
-    if dice.case % 3 == 0 { dice.between(0.01, 0.1) } else { dice.between(0.1, 1.0) }
+    if dice.case.is_multiple_of(3) { dice.between(0.01, 0.1) } else { dice.between(0.1, 1.0) }
 }
 
 /// Speed, braking and the distance at which the crate comes into view, which leaves this time to react.
@@ -207,7 +207,7 @@ fn both(dice: &mut Dice) -> Case {
     let slack = dice.between(0.2, 0.35);
     let case = drive(dice, slack);
     let brakes = case.speed * case.speed / (2.0 * case.braking);
-    if dice.case % 2 == 0 {
+    if dice.case.is_multiple_of(2) {
         return Case { brakes_at: brakes * (1.0 - 0.6 * beyond(dice)), latency: slack * (1.0 + beyond(dice)), ..case };
     }
     let latency = (slack - EXPERT - PERIOD) * dice.between(0.7, 0.95);

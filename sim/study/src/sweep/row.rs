@@ -111,7 +111,7 @@ impl Row {
         }
     }
 
-    /// As the columns of [`COLUMNS`] hold it; empty for what is not there. Numbers come back as they were.
+    /// As the columns of `COLUMNS` hold it; empty for what is not there. Numbers come back as they were.
     pub fn texts(&self) -> Vec<String> {
         let optional = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
         let [processed, dropped, superseded, lost, unusable] = self.counts.map(|n| n.to_string());

@@ -40,7 +40,7 @@ pub struct SweepPlan {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Axis {
-    /// A path in the scenario (robot.cruise, box[1].x), several joined by "+", or one of speed, latency, model, runtime,
+    /// A path in the scenario (`robot.cruise`, `box[1].x`), several joined by "+", or one of speed, latency, model, runtime,
     /// schedule, compensation, cruise, pilot, deadline
     pub field: String,
     /// Its column in the result; the field if absent

@@ -89,6 +89,9 @@ class Teacher(nn.Module):
 
     After FlexiViT (Beyer et al. 2023) one embedding serves all sizes: that of a smaller patch is what the largest's would say
     of the same patch magnified. Positions are Fourier features of bearing and elevation, so that there is no table to resize.
+
+    It may have a companion, a network with the same inputs: then both are asked, and the mean of their logits is the answer.
+    A transformer needs far more samples than convolutions to learn what is near; what it adds is what they miss.
     """
 
     def __init__(self, width=96, blocks=4, heads=3, patch=8):
@@ -102,7 +105,7 @@ class Teacher(nn.Module):
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(blocks))
         self.norm = nn.LayerNorm(width)
         self.dense, self.logits = nn.Linear(2 * width, 128), nn.Linear(128, CLASSES)
-        self.patch = patch
+        self.patch, self.companion = patch, None
 
     OCTAVES = 6
 
@@ -152,7 +155,8 @@ class Teacher(nn.Module):
         for block in self.blocks:
             x = block(x)
         x = self.norm(x)
-        return self.logits(F.gelu(self.dense(torch.cat([x[:, 0], x[:, 1:].mean(1)], 1))))
+        logits = self.logits(F.gelu(self.dense(torch.cat([x[:, 0], x[:, 1:].mean(1)], 1))))
+        return logits if self.companion is None else (logits + self.companion(scan, state, depth)) / 2
 
     def macs(self):
         """Multiply-accumulates of one inference; a FLOP count is twice this."""
@@ -161,7 +165,7 @@ class Teacher(nn.Module):
         attention = len(self.blocks) * 2 * tokens * tokens * width
         embedding = DEPTH_CHANNELS * ROWS * COLUMNS * width + SCAN_CHANNELS * BEAMS * width
         head = sum(m.weight.numel() for m in (self.state[0], self.state[2], self.dense, self.logits))
-        return tokens * linear + attention + embedding + head
+        return tokens * linear + attention + embedding + head + (self.companion.macs() if self.companion else 0)
 
 
 class Fixed(nn.Module):

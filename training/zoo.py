@@ -143,8 +143,11 @@ class Zoo:
         # Few tokens first. An odd number of turns, so that each size sees both hands.
         coarse = self.kept("teacher-coarse", Teacher(), lambda n: self.fit(
             "teacher-coarse", n, self.data(), self.steps["teacher"], 1e-3, 12, Patched(n, (8, 8, 4), {8: 128, 4: 64})))
+        # Then together with a student, which it completes.
         fine = Teacher()
         fine.load_state_dict(coarse.state_dict())
+        fine.companion = Student()
+        fine.companion.load_state_dict(self.labels().state_dict())
         return self.kept("teacher", fine, lambda n: self.fit(
             "teacher", n, self.data(), self.steps["fine"], 2e-4, 13, Patched(n, (8, 4, 2, 1, 4, 2, 1), {8: 128, 4: 64, 2: 8, 1: 2})))
 

@@ -1,7 +1,7 @@
 //! The answer as a picture: which latencies are safe, and what brought the impact.
 
-use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
+use plotters::style::{RGBColor, WHITE};
 
 use super::Blame;
 use crate::StudyError;
@@ -23,7 +23,7 @@ pub fn blame_chart(blame: &Blame) -> Result<String, StudyError> {
     let shares = blame.shares.iter().flatten().count() as i32;
     let height = 128 + if shares == 0 { 0 } else { 48 + ROW * shares };
     svg(WIDTH as u32, height as u32, |area| {
-        let title = format!("{}, seed {}: {}", blame.scenario, blame.seed, blame.verdict.label());
+        let title = format!("{}, seed {}: verdict {}", blame.scenario, blame.seed, blame.verdict.label());
         words(area, &title, (12, 16), HPos::Left, INK)?;
         let end = blame.intervals.last().map_or(1.5, |last| last.to_scale);
         let x = |scale: f64| LEFT + (scale / end * f64::from(WIDTH - LEFT - RIGHT)) as i32;
@@ -44,17 +44,16 @@ pub fn blame_chart(blame: &Blame) -> Result<String, StudyError> {
             line(area, &[(x(begin), band), (x(until), band)], colour, BAND)?;
             let word = if interval.safe { "safe" } else { "hits" };
             if x(until) - x(begin) > 60 {
-                words(area, word, (i32::midpoint(x(begin), x(until)), band - 22), HPos::Center, INK)?;
+                words(area, word, (i32::midpoint(x(begin), x(until)), band), HPos::Center, WHITE)?;
             }
             begin = until;
         }
         line(area, &[(x(1.0), band - 14), (x(1.0), band + 16)], INK, 3)?;
         words(area, &format!("{} as it was", named(1.0)), (x(1.0), band + 30), HPos::Center, INK)?;
         words(area, "0", (x(0.0), band + 30), HPos::Center, INK)?;
-        if let Some(critical) =
-            blame.critical_scale.filter(|scale| (x(*scale) - x(1.0)).abs() > 130 && x(*scale) - x(0.0) > 60)
-        {
-            words(area, &format!("{} at most", named(critical)), (x(critical), band + 30), HPos::Center, INK)?;
+        if let Some(critical) = blame.critical_scale {
+            line(area, &[(x(critical), band - 14), (x(critical), band + 9)], INK, 1)?;
+            words(area, &format!("{} at most", named(critical)), (x(critical), band - 22), HPos::Center, INK)?;
         }
         let Some(shares) = blame.shares.as_ref().filter(|shares| !shares.is_empty()) else { return Ok(()) };
         let top = 140;

@@ -68,13 +68,16 @@ pub fn trusted_models() -> Vec<String> {
 
 /// The models that ship, by name.
 pub fn models() -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(root().join("assets/models"))
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok().map(|e| e.path()))
-        .filter(|path| path.extension().is_some_and(|e| e == "onnx"))
-        .filter_map(|path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()))
-        .collect();
+    let stem = |path: &PathBuf| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let mut names: Vec<String> = onnx_files(&root().join("assets/models")).iter().flatten().filter_map(stem).collect();
     names.sort();
     names
+}
+
+/// The ONNX files directly in a folder, by name.
+pub fn onnx_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let paths = std::fs::read_dir(folder)?.flatten().map(|entry| entry.path());
+    let mut paths: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|e| e == "onnx")).collect();
+    paths.sort();
+    Ok(paths)
 }

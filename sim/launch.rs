@@ -164,6 +164,18 @@ pub fn trace_of(info: &EngineInfo, measurement: &Measurement) -> Trace {
     study::trace_of(info, measurement, device)
 }
 
+/// An error and what led to it, in one line, with its help.
+pub fn in_words(report: &Report) -> String {
+    let chain: Vec<String> = report.chain().map(ToString::to_string).collect();
+    let help = report.help().map_or_else(String::new, |help| format!("\nhelp: {help}"));
+    format!("{}{help}", chain.join(": "))
+}
+
+/// Gives engines to studies, which are told in words what failed.
+pub fn loader(options: runtime::Options) -> impl Fn(&str) -> Result<Box<dyn Engine>, String> + Sync {
+    move |model| engine(model, &options).map_err(|report| in_words(&report))
+}
+
 /// An error of a study with all that it has to say.
 pub fn report(error: StudyError) -> Report {
     match error {

@@ -12,10 +12,10 @@ use scenario::{Latency, PilotSpec, Setup};
 use study::{Accused, Blame, Inquiry, Verdict};
 use timing::{Source, Span};
 
-use super::compare::{Bar, in_words};
-use super::{NOTHING, UNTRUSTED, print_json};
+use super::bar::Bar;
+use super::{NOTHING, UNTRUSTED, jobs, json_text, print_json, write_files};
 use crate::assets;
-use crate::launch::{Overrides, RuntimeOptions, engine, report, source};
+use crate::launch::{Overrides, RuntimeOptions, engine, loader, report, source};
 
 /// Options of `blame`.
 #[derive(clap::Args, Debug)]
@@ -59,10 +59,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let inquiry = Inquiry {
         window: Span::from_secs(args.window),
         replicas: args.replicas.clamp(1, 10_000),
-        jobs: args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).clamp(1, 256),
+        jobs: jobs(args.jobs),
     };
-    let options = args.runtime.options();
-    let load = |model: &str| engine(model, &options).map_err(|report| in_words(&report));
+    let load = loader(args.runtime.options());
     let Some(blame) = study::blame(&accused, &inquiry, &load, &Bar::default()).map_err(report)? else {
         if log {
             let outcome =
@@ -145,12 +144,6 @@ fn accused(args: &Args, mut setup: Setup, source: Source, edits: Vec<episode::Ed
 }
 
 fn write(out: &Path, blame: &Blame) -> Result<()> {
-    std::fs::create_dir_all(out).map_err(|e| miette!("cannot make {}: {e}", out.display()))?;
-    let json = serde_json::to_string_pretty(blame).into_diagnostic()?;
     let picture = study::blame_chart(blame).map_err(report)?;
-    for (name, text) in [("blame.json", json + "\n"), ("blame.txt", blame.text()), ("blame.svg", picture)] {
-        let path = out.join(name);
-        std::fs::write(&path, text).map_err(|e| miette!("cannot write {}: {e}", path.display()))?;
-    }
-    Ok(())
+    write_files(out, &[("blame.json", json_text(blame)?), ("blame.txt", blame.text()), ("blame.svg", picture)])
 }

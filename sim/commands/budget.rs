@@ -1,16 +1,16 @@
 //! `deadtime budget`: how late may it be?
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use miette::{IntoDiagnostic, Result, WrapErr, miette};
+use miette::{Result, miette};
 use study::{AtSpeed, Budget, Candidate, Question};
 
+use super::bar::Bar;
 use super::candidates::{Between, Candidates, with_pilot};
-use super::compare::Bar;
 use super::sweep::loader;
-use super::{jobs, print_json};
+use super::{jobs, json_text, print_json, write_files};
 use crate::assets;
 use crate::launch::report;
 
@@ -70,8 +70,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let budget = study::budget(&question, candidates, &load, &Bar::default()).map_err(report)?;
     if let Some(out) = &args.out {
         let chart = study::budget_chart(&budget).map_err(report)?;
-        let json = serde_json::to_string_pretty(&budget).into_diagnostic()? + "\n";
-        write(out, &[("budget.svg", &chart), ("budget.json", &json)])?;
+        write_files(out, &[("budget.svg", chart), ("budget.json", json_text(&budget)?)])?;
     }
     if args.json {
         print_json(&budget);
@@ -82,16 +81,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Texts as files of a folder.
-pub fn write(out: &Path, files: &[(&str, &str)]) -> Result<()> {
-    std::fs::create_dir_all(out).into_diagnostic().wrap_err_with(|| format!("cannot create {}", out.display()))?;
-    for (name, text) in files {
-        let path = out.join(name);
-        std::fs::write(&path, text).into_diagnostic().wrap_err_with(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
 }
 
 fn words(budget: &Budget) -> String {

@@ -7,9 +7,9 @@ use miette::{Result, miette};
 use scenario::{Latency, Scenario};
 use study::{Candidate, Course};
 
-use super::compare::{Bar, in_words};
+use super::bar::Bar;
 use crate::assets;
-use crate::launch::{RuntimeOptions, engine, report};
+use crate::launch::{RuntimeOptions, loader, report};
 
 /// Options about them.
 #[derive(clap::Args, Debug)]
@@ -36,8 +36,7 @@ impl Candidates {
             given => given.to_vec(),
         };
         let course = Course::from(scenario.clone());
-        let options = self.runtime.options();
-        let load = |model: &str| engine(model, &options).map_err(|report| in_words(&report));
+        let load = loader(self.runtime.options());
         let machine = super::doctor::processor();
         let mut all =
             study::measured(&models, &course, self.samples.max(1), &machine, &load, &Bar::default()).map_err(report)?;

@@ -2,18 +2,16 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use miette::{Report, Result, WrapErr, miette};
+use miette::{Result, miette};
 use scenario::{Latency, Seeds};
-use study::{Comparison, Course, Entrant, Plan, Progress, ScenarioSource};
+use study::{Comparison, Course, Entrant, Plan, ScenarioSource};
 use timing::Rate;
 
-use super::{UNTRUSTED, print_json};
+use super::bar::Bar;
+use super::{UNTRUSTED, jobs, json_text, print_json, write_files};
 use crate::assets;
-use crate::launch::{RuntimeOptions, engine, report};
+use crate::launch::{RuntimeOptions, loader, report};
 
 /// Options of `compare`.
 #[derive(clap::Args, Debug)]
@@ -71,14 +69,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         seeds: &cases.seeds,
         entrants: &entrants,
         swap: swap(args)?,
-        jobs: args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).clamp(1, 256),
+        jobs: jobs(args.jobs),
         samples: args.samples.max(1),
         set: cases.set.clone(),
         version: env!("CARGO_PKG_VERSION"),
         device: &device,
     };
-    let options = args.runtime.options();
-    let load = |model: &str| engine(model, &options).map_err(|report| in_words(&report));
+    let load = loader(args.runtime.options());
     let comparison = study::compare(&plan, &load, &Bar::default()).map_err(report)?;
     if let Some(out) = &args.out {
         write(out, &comparison)?;
@@ -159,68 +156,14 @@ fn say_what_is_run(cases: &Cases) {
     eprintln!("seeds {} ({})", cases.seeds, cases.seeds.all().len());
 }
 
-/// An error and what led to it, in one line, with its help.
-pub fn in_words(report: &Report) -> String {
-    let chain: Vec<String> = report.chain().map(ToString::to_string).collect();
-    let help = report.help().map_or_else(String::new, |help| format!("\nhelp: {help}"));
-    format!("{}{help}", chain.join(": "))
-}
-
 fn write(out: &Path, comparison: &Comparison) -> Result<()> {
-    let cannot = |what: &Path| format!("cannot write {}", what.display());
-    std::fs::create_dir_all(out).map_err(|e| miette!("{e}")).wrap_err_with(|| cannot(out))?;
-    let json = serde_json::to_string_pretty(comparison).map_err(|e| miette!("{e}"))?;
-    for (name, text) in [
-        ("compare.html", study::page(comparison).map_err(report)?),
-        ("success.svg", study::success_chart(comparison).map_err(report)?),
-        ("latency.svg", study::latency_chart(comparison).map_err(report)?),
-        ("compare.json", json + "\n"),
-    ] {
-        let path = out.join(name);
-        std::fs::write(&path, text).map_err(|e| miette!("{e}")).wrap_err_with(|| cannot(&path))?;
-    }
-    Ok(())
-}
-
-/// Drawn once something has taken two seconds.
-pub struct Bar(Mutex<ProgressBar>);
-
-impl Default for Bar {
-    fn default() -> Self {
-        Self(Mutex::new(ProgressBar::hidden()))
-    }
-}
-
-impl Bar {
-    fn with<T>(&self, what: impl FnOnce(&mut ProgressBar) -> T) -> T {
-        what(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Progress for Bar {
-    fn begin(&self, what: &str, steps: usize, alone: bool) {
-        if alone {
-            eprintln!("measuring {what} alone on the machine, about {steps} s");
-            return;
-        }
-        let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}, {eta} left")
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::hidden());
-        bar.set_style(style);
-        bar.set_message(what.to_owned());
-        self.with(|held| *held = bar);
-    }
-
-    fn step(&self) {
-        self.with(|bar| {
-            if bar.is_hidden() && bar.elapsed() > Duration::from_secs(2) {
-                bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
-            }
-            bar.inc(1);
-        });
-    }
-
-    fn end(&self) {
-        self.with(|bar| bar.finish_and_clear());
-    }
+    write_files(
+        out,
+        &[
+            ("compare.html", study::page(comparison).map_err(report)?),
+            ("success.svg", study::success_chart(comparison).map_err(report)?),
+            ("latency.svg", study::latency_chart(comparison).map_err(report)?),
+            ("compare.json", json_text(comparison)?),
+        ],
+    )
 }

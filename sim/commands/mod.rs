@@ -1,5 +1,6 @@
 //! One file a subcommand, and the words they share.
 
+pub mod bar;
 pub mod blame;
 pub mod budget;
 pub mod candidates;
@@ -20,8 +21,11 @@ pub mod sweep;
 pub mod test;
 pub mod window;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use miette::{IntoDiagnostic, Result, WrapErr};
 
 /// An expectation failed, or a replay differs.
 pub const FAILED: u8 = 1;
@@ -72,7 +76,7 @@ pub enum Files {
 }
 
 /// `deadtime schema`.
-pub fn schema(args: &SchemaArgs) -> miette::Result<ExitCode> {
+pub fn schema(args: &SchemaArgs) -> Result<ExitCode> {
     match args.files {
         Files::Scenario => print_json(&scenario::schema()),
         Files::Sweep => print_json(&scenario::sweep_schema()),
@@ -83,6 +87,22 @@ pub fn schema(args: &SchemaArgs) -> miette::Result<ExitCode> {
 /// Threads for what runs side by side: as asked, or one a core.
 pub fn jobs(asked: Option<usize>) -> usize {
     asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).clamp(1, 256)
+}
+
+/// A value as the text of a JSON file.
+pub fn json_text<T: serde::Serialize>(value: &T) -> Result<String> {
+    Ok(serde_json::to_string_pretty(value).into_diagnostic()? + "\n")
+}
+
+/// Texts as files of a folder, which is made where it is missing.
+pub fn write_files(out: &Path, files: &[(&str, String)]) -> Result<()> {
+    let cannot = |what: &Path| format!("cannot write {}", what.display());
+    std::fs::create_dir_all(out).into_diagnostic().wrap_err_with(|| cannot(out))?;
+    for (name, text) in files {
+        let path = out.join(name);
+        std::fs::write(&path, text).into_diagnostic().wrap_err_with(|| cannot(&path))?;
+    }
+    Ok(())
 }
 
 /// One object on standard output. A closed pipe is not an error of ours.

@@ -104,13 +104,9 @@ fn onnx_files(folder: &Path) -> Result<Vec<PathBuf>> {
     if folder.extension().is_some_and(|e| e == "onnx") && folder.is_file() {
         return Ok(vec![folder.to_owned()]);
     }
-    let entries = std::fs::read_dir(folder)
+    assets::onnx_files(folder)
         .into_diagnostic()
-        .wrap_err_with(|| format!("cannot read the folder {}; give a folder with ONNX files", folder.display()))?;
-    let mut paths: Vec<PathBuf> =
-        entries.flatten().map(|entry| entry.path()).filter(|p| p.extension().is_some_and(|e| e == "onnx")).collect();
-    paths.sort();
-    Ok(paths)
+        .wrap_err_with(|| format!("cannot read the folder {}; give a folder with ONNX files", folder.display()))
 }
 
 fn look(path: &Path, trusted: &[String], args: &Args) -> Model {

@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use miette::{IntoDiagnostic, Result, miette};
+use miette::{Result, miette};
 use scenario::{Grid, Seeds};
 use study::{Diagram, Sweep};
 
-use super::budget::write;
+use super::bar::Bar;
 use super::candidates::{Between, Candidates, with_pilot};
-use super::compare::Bar;
 use super::sweep::loader;
-use super::{jobs, print_json};
+use super::{jobs, json_text, print_json, write_files};
 use crate::assets;
 use crate::launch::report;
 
@@ -73,8 +72,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let grid = sweep.grid();
     let diagram = Diagram::of(&grid.base, &grid.plan, &rows, candidates, jobs(args.jobs)).map_err(report)?;
     let chart = study::phase_chart(&diagram).map_err(report)?;
-    let json = serde_json::to_string_pretty(&diagram).into_diagnostic()? + "\n";
-    write(&args.out, &[("phase.svg", &chart), ("phase.json", &json)])?;
+    write_files(&args.out, &[("phase.svg", chart), ("phase.json", json_text(&diagram)?)])?;
     if args.json {
         print_json(&diagram);
     } else {

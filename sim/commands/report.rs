@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use miette::{IntoDiagnostic, Result, miette};
 use study::{Progress, ReportPlan, ResultFile, Run};
 
-use super::compare::{Bar, in_words};
+use super::bar::Bar;
 use super::replay::recorded_setup;
 use super::{NOTHING, UNTRUSTED};
-use crate::launch::report as in_full;
+use crate::launch::{in_words, report as in_full};
 
 /// Options of `report`.
 #[derive(clap::Args, Debug)]

@@ -37,6 +37,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let token = token(args.token.as_deref());
     let options = ServeOptions { bind: args.bind, token, parallel: usize::from(args.parallel) };
+    options.check().into_diagnostic()?;
     let paths = if args.models.is_empty() { vec![assets::root().join("assets/models")] } else { args.models.clone() };
     let models: Vec<Served> = files(&paths)?.iter().filter_map(|path| load(path, args)).collect();
     if models.is_empty() {
@@ -72,11 +73,8 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
             files.push(assets::model(&path.to_string_lossy()));
             continue;
         }
-        let entries = std::fs::read_dir(path).map_err(|e| miette!("cannot read {}: {e}", path.display()))?;
-        let onnx = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "onnx");
-        let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(onnx).collect();
-        found.sort();
-        files.append(&mut found);
+        let found = assets::onnx_files(path).map_err(|e| miette!("cannot read {}: {e}", path.display()))?;
+        files.extend(found);
     }
     Ok(files)
 }

@@ -1,10 +1,13 @@
 //! `deadtime study`: experiments with a question of their own.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use miette::{Result, WrapErr, miette};
+use miette::Result;
 use serde::Serialize;
+
+use super::{UNTRUSTED, json_text, print_json, write_files};
+use crate::launch::RuntimeOptions;
 
 mod compensation;
 mod schedules;
@@ -18,6 +21,25 @@ pub enum Study {
     Compensation(compensation::Args),
 }
 
+/// Options of every study.
+#[derive(clap::Args, Debug)]
+pub struct Common {
+    /// Inferences at most in a measurement of latency
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub samples: usize,
+    /// Episodes side by side; one a core by default. Makes no difference to the result
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Write a page, charts and the JSON into this folder
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub runtime: RuntimeOptions,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `deadtime study`.
 pub fn run(study: &Study) -> Result<ExitCode> {
     match study {
@@ -26,21 +48,36 @@ pub fn run(study: &Study) -> Result<ExitCode> {
     }
 }
 
-/// Writes the files of a study, its JSON among them, into a folder.
-fn write<T: Serialize>(out: &Path, name: &str, study: &T, files: &[(&str, String)]) -> Result<()> {
-    let cannot = |what: &Path| format!("cannot write {}", what.display());
-    std::fs::create_dir_all(out).map_err(|e| miette!("{e}")).wrap_err_with(|| cannot(out))?;
-    let json = serde_json::to_string_pretty(study).map_err(|e| miette!("{e}"))? + "\n";
-    let json = (format!("{name}.json"), json);
-    let files = files.iter().map(|(file, text)| ((*file).to_owned(), text.clone()));
-    for (file, text) in files.chain([json]) {
-        let path = out.join(file);
-        std::fs::write(&path, text).map_err(|e| miette!("{e}")).wrap_err_with(|| cannot(&path))?;
+impl Common {
+    /// Tells what came of a study, as text or JSON, and writes its files, the first of which is the page.
+    fn tell<T: Serialize>(
+        &self,
+        name: &str,
+        study: &T,
+        text: &str,
+        files: impl FnOnce() -> Result<Vec<(&'static str, String)>>,
+    ) -> Result<()> {
+        let mut page = None;
+        if let Some(out) = &self.out {
+            let json = format!("{name}.json");
+            let mut files: Vec<(&str, String)> = files()?;
+            page = files.first().map(|(file, _)| out.join(file));
+            files.push((&json, json_text(study)?));
+            write_files(out, &files)?;
+        }
+        if self.json {
+            print_json(study);
+        } else {
+            print!("{text}");
+            if let Some(page) = page {
+                println!("page: {}", page.display());
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }
 
-/// Episodes side by side: as asked, else one a core.
-fn jobs(asked: Option<usize>) -> usize {
-    asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).clamp(1, 256)
+/// The exit code of a study.
+fn exit(trusted: bool) -> ExitCode {
+    if trusted { ExitCode::SUCCESS } else { ExitCode::from(UNTRUSTED) }
 }

@@ -12,10 +12,10 @@ use scenario::{Grid, Seeds};
 use serde::Serialize;
 use study::{Progress, Running, Shard, StudyError, Sweep};
 
-use super::compare::{Bar, in_words};
+use super::bar::Bar;
 use super::{INTERRUPT, INTERRUPTED, heed_interrupts, jobs, print_json};
 use crate::assets;
-use crate::launch::{RuntimeOptions, engine, report};
+use crate::launch::{self, RuntimeOptions, report};
 
 /// Options of `sweep`.
 #[derive(clap::Args, Debug)]
@@ -135,7 +135,7 @@ pub fn loader(options: Options) -> impl Fn(&str) -> Result<Box<dyn runtime::Engi
         if !requested.is_empty() {
             options.requested = requested.parse().map_err(|e: runtime::RuntimeError| e.to_string())?;
         }
-        engine(model, &options).map_err(|report| in_words(&report))
+        launch::loader(options)(model)
     }
 }
 

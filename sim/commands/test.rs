@@ -16,11 +16,10 @@ use runtime::Requested;
 use scenario::{Check, Latency};
 use study::Proved;
 
-use super::compare::in_words;
 use super::doctor::processor;
 use super::run::{facts, go};
-use super::{FAILED, NOTHING, UNTRUSTED};
-use crate::launch::{Overrides, RemoteOptions, RuntimeOptions, engine, launch, report};
+use super::{FAILED, NOTHING, UNTRUSTED, jobs};
+use crate::launch::{Overrides, RemoteOptions, RuntimeOptions, engine, in_words, launch, report};
 
 /// Options of `test`.
 #[derive(clap::Args, Debug)]
@@ -78,8 +77,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         eprintln!("nothing selected: no *.toml under the given paths");
         return Ok(ExitCode::from(NOTHING));
     }
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let jobs = args.jobs.unwrap_or(cores).clamp(1, 256);
+    let jobs = jobs(args.jobs);
     let cases = run_all(&paths, jobs, args);
     for case in &cases {
         report_line(case);

@@ -7,11 +7,11 @@ use miette::Result;
 use scenario::{Compensation, Latency, Seeds};
 use study::CompensationPlan;
 
-use super::{jobs, write};
+use super::{Common, exit};
 use crate::assets;
-use crate::commands::compare::{Bar, in_words};
-use crate::commands::{UNTRUSTED, doctor, print_json};
-use crate::launch::{RuntimeOptions, engine, report};
+use crate::commands::bar::Bar;
+use crate::commands::{doctor, jobs};
+use crate::launch::{loader, report};
 
 /// Options of `study compensation`.
 #[derive(clap::Args, Debug)]
@@ -36,20 +36,8 @@ pub struct Args {
     /// A number of seeds, a range A..B, or a list
     #[arg(long, value_name = "N|A..B|LIST", default_value = "40")]
     pub seeds: Seeds,
-    /// Inferences at most in a measurement of latency
-    #[arg(long, value_name = "N", default_value_t = 300)]
-    pub samples: usize,
-    /// Episodes side by side; one a core by default. Makes no difference to the result
-    #[arg(long, value_name = "N")]
-    pub jobs: Option<usize>,
-    /// Write a page, a chart and the JSON into this folder
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
     #[command(flatten)]
-    pub runtime: RuntimeOptions,
-    /// Print one JSON object instead of text
-    #[arg(long)]
-    pub json: bool,
+    pub common: Common,
 }
 
 /// `deadtime study compensation`.
@@ -62,28 +50,18 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         pilot: args.model.as_deref(),
         latency: &args.latency,
         ways: &args.ways,
-        jobs: jobs(args.jobs),
-        samples: args.samples.max(1),
+        jobs: jobs(args.common.jobs),
+        samples: args.common.samples.max(1),
         version: env!("CARGO_PKG_VERSION"),
         device: &device,
     };
-    let options = args.runtime.options();
-    let load = |model: &str| engine(model, &options).map_err(|report| in_words(&report));
+    let load = loader(args.common.runtime.options());
     let study = study::compensation(&plan, &load, &Bar::default()).map_err(report)?;
-    if let Some(out) = &args.out {
-        let files = [
+    args.common.tell("compensation", &study, &study::compensation_text(&study), || {
+        Ok(vec![
             ("compensation.html", study::compensation_page(&study).map_err(report)?),
             ("compensation.svg", study::compensation_chart(&study).map_err(report)?),
-        ];
-        write(out, "compensation", &study, &files)?;
-    }
-    if args.json {
-        print_json(&study);
-    } else {
-        print!("{}", study::compensation_text(&study));
-        if let Some(out) = &args.out {
-            println!("page: {}", out.join("compensation.html").display());
-        }
-    }
-    Ok(if study.trusted { ExitCode::SUCCESS } else { ExitCode::from(UNTRUSTED) })
+        ])
+    })?;
+    Ok(exit(study.trusted))
 }

@@ -8,11 +8,11 @@ use scenario::Seeds;
 use study::{Cost, SchedulePlan};
 use timing::{Schedule, Span};
 
-use super::{jobs, write};
+use super::{Common, exit};
 use crate::assets;
-use crate::commands::compare::{Bar, in_words};
-use crate::commands::{UNTRUSTED, doctor, print_json};
-use crate::launch::{RuntimeOptions, engine, report};
+use crate::commands::bar::Bar;
+use crate::commands::{doctor, jobs};
+use crate::launch::{loader, report};
 
 /// Options of `study schedules`.
 #[derive(clap::Args, Debug)]
@@ -49,20 +49,8 @@ pub struct Args {
     /// Leave out the comb
     #[arg(long)]
     pub no_comb: bool,
-    /// Inferences at most in a measurement
-    #[arg(long, value_name = "N", default_value_t = 300)]
-    pub samples: usize,
-    /// Episodes side by side; one a core by default. Makes no difference to the result
-    #[arg(long, value_name = "N")]
-    pub jobs: Option<usize>,
-    /// Write a page, charts and the JSON into this folder
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
     #[command(flatten)]
-    pub runtime: RuntimeOptions,
-    /// Print one JSON object instead of text
-    #[arg(long)]
-    pub json: bool,
+    pub common: Common,
 }
 
 /// `deadtime study schedules`.
@@ -74,13 +62,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         schedules: &args.schedules,
         cost: cost(args)?,
         comb: !args.no_comb,
-        jobs: jobs(args.jobs),
+        jobs: jobs(args.common.jobs),
         version: env!("CARGO_PKG_VERSION"),
     };
-    let options = args.runtime.options();
-    let load = |model: &str| engine(model, &options).map_err(|report| in_words(&report));
+    let load = loader(args.common.runtime.options());
     let study = study::schedules(&plan, &load, &Bar::default()).map_err(report)?;
-    if let Some(out) = &args.out {
+    args.common.tell("schedules", &study, &study::schedules_text(&study), || {
         let mut files = vec![
             ("schedules.html", study::schedules_page(&study).map_err(report)?),
             ("throughput.svg", study::throughput_chart(&study).map_err(report)?),
@@ -88,22 +75,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         if let Some(comb) = &study.comb {
             files.push(("comb.svg", study::comb_chart(comb).map_err(report)?));
         }
-        write(out, "schedules", &study, &files)?;
-    }
-    if args.json {
-        print_json(&study);
-    } else {
-        print!("{}", study::schedules_text(&study));
-        if let Some(out) = &args.out {
-            println!("page: {}", out.join("schedules.html").display());
-        }
-    }
-    Ok(if study.trusted { ExitCode::SUCCESS } else { ExitCode::from(UNTRUSTED) })
+        Ok(files)
+    })?;
+    Ok(exit(study.trusted))
 }
 
 fn cost(args: &Args) -> Result<Cost> {
     if let Some(model) = &args.model {
-        let samples = args.samples.max(1);
+        let samples = args.common.samples.max(1);
         return Ok(Cost::Measured { model: model.clone(), samples, device: doctor::processor() });
     }
     let [fixed, each] = args.service[..] else {

@@ -8,7 +8,7 @@ pub use chart::budget_chart;
 use plant::{Robot, Rover};
 use scenario::{Outcome, PilotSpec, Scenario, Setup};
 use serde::Serialize;
-use timing::{Control, Source, Span, max_reaction, occupied_budget};
+use timing::{Source, Span, max_reaction, occupied_budget};
 
 use crate::candidates::Candidate;
 use crate::drive::drive_setup;
@@ -105,7 +105,7 @@ pub fn budget(
         confidence: question.confidence,
         braking: rover.braking,
         period_ms: setup.line.capture.rate.period_secs() * 1e3,
-        control_ms: control_ms(setup.line.control),
+        control_ms: setup.line.control.longest_wait().ms(),
         other_ms: other_ms(&setup, rover),
         speeds: Vec::new(),
         candidates,
@@ -160,7 +160,7 @@ pub(crate) fn analytic(scenario: &Scenario, v: f64, jobs: usize) -> Result<Optio
     let period = setup.line.capture.rate.period_secs() * 1e3;
     let seeds = scenario.capture.phase_steps.unwrap_or(PHASES);
     let distance = distance(&scenario, seeds, period, v, jobs)?;
-    let spent = control_ms(setup.line.control) + other_ms(&setup, rover);
+    let spent = setup.line.control.longest_wait().ms() + other_ms(&setup, rover);
     Ok(distance.map(|d| (max_reaction(d, v, rover.braking) * 1e3 - spent, period)))
 }
 
@@ -180,16 +180,8 @@ fn rover(setup: &Setup) -> Result<&Rover, StudyError> {
     }
 }
 
-fn control_ms(control: Control) -> f64 {
-    match control {
-        Control::Event => 0.0,
-        Control::Periodic(clock) => clock.rate.period_secs() * 1e3,
-    }
-}
-
 fn other_ms(setup: &Setup, rover: &Rover) -> f64 {
-    let line = &setup.line;
-    (line.sensing + line.link_out + line.link_back + line.dead_time + rover.lag).ms()
+    (setup.line.around() + rover.lag).ms()
 }
 
 /// Whether two seeds of one phase are one episode.

@@ -7,6 +7,7 @@ use timing::{Profile, Source, Trace};
 
 use crate::contest::{Contestant, Measuring};
 use crate::pool::{Load, Progress};
+use crate::report::nearest_rank;
 use crate::{Course, Entrant, StudyError};
 
 /// From this many samples on, the 99.9th percentile says something.
@@ -100,13 +101,12 @@ fn traced(trace: &Trace) -> Candidate {
     let mut ms: Vec<f64> = trace.samples.iter().map(|sample| sample.service.total().ms()).collect();
     ms.sort_by(f64::total_cmp);
     let n = ms.len();
-    let at = |p: f64| ms.get(((p * n as f64).ceil() as usize).clamp(1, n.max(1)) - 1).copied().unwrap_or(0.0);
     let (p, judged_at) = if n >= MANY { (0.999, "p99.9") } else { (0.99, "p99") };
     Candidate {
         name: trace.model.clone(),
         from: format!("measured: {} on {}", trace.runtime, trace.device),
-        p50_ms: at(0.5),
-        judged_ms: at(p),
+        p50_ms: nearest_rank(&ms, 0.5),
+        judged_ms: nearest_rank(&ms, p),
         judged_at,
         samples: Some(n),
         modelled: false,

@@ -10,8 +10,7 @@ use crate::pool::{self, Load, Progress};
 use crate::report::{Driven, ModelReport, ScenarioReport, SwapCell, SwapReport};
 use crate::verdict::{findings, tests};
 use crate::{
-    Comparison, Course, Entrant, ScenarioSource, SeedSource, StudyError, Trial, engine_name, mean_effect, sha256,
-    wilson,
+    Comparison, Course, Entrant, ScenarioSource, SeedSource, StudyError, Trial, engine_name, mean_effect, wilson,
 };
 
 /// What is compared, and how.
@@ -59,27 +58,12 @@ pub fn compare(plan: &Plan, load: &Load, progress: &dyn Progress) -> Result<Comp
         models,
         swap,
         tests,
-        seeds: SeedSource {
-            text: plan.seeds.to_string(),
-            count: plan.seeds.all().len(),
-            sha256: seeds_sha256(plan.seeds),
-            held_out: held_out::seeds(plan.seeds.all()),
-        },
-        scenarios: plan
-            .courses
-            .iter()
-            .map(|course| ScenarioSource { name: course.name.clone(), sha256: course.sha256.clone() })
-            .collect(),
+        seeds: SeedSource::of(plan.seeds, held_out::seeds(plan.seeds.all())),
+        scenarios: plan.courses.iter().map(ScenarioSource::from).collect(),
         hz: plan.courses.iter().find_map(|course| course.rate).map(timing::Rate::hz),
         set: plan.set.clone(),
         findings,
     })
-}
-
-/// SHA-256 of the seeds in decimal, one a line.
-pub(crate) fn seeds_sha256(seeds: &Seeds) -> String {
-    let lines: Vec<String> = seeds.all().iter().map(|seed| format!("{seed}\n")).collect();
-    sha256(lines.concat().as_bytes())
 }
 
 fn check(plan: &Plan) -> Result<(), StudyError> {

@@ -9,8 +9,8 @@ use timing::Source;
 use crate::contest::{Contestant, Measuring};
 use crate::drive::{ride, trial};
 use crate::pool::{self, Load, Progress};
-use crate::report::{Driven, LatencyMs, ScenarioSource, SeedSource};
-use crate::{Course, Entrant, Estimate, Pairs, StudyError, Trial, engine_name, holm, mean_effect, pilot_named, wilson};
+use crate::report::{Driven, LatencyMs, Paired, ScenarioSource, SeedSource};
+use crate::{Course, Entrant, Estimate, Pairs, StudyError, Trial, engine_name, mean_effect, pilot_named, wilson};
 
 mod chart;
 mod words;
@@ -107,27 +107,13 @@ pub struct WayTest {
     pub b: String,
     /// `collision` or `success`.
     pub of: &'static str,
-    /// In how many cases it happened to whom.
-    pub pairs: Pairs,
-    /// Share of the way less that of the first, with Newcombe's paired interval.
-    pub difference: Estimate,
-    /// Exact two-sided McNemar test.
-    pub p: f64,
-    /// By Holm's correction over all tests here.
-    pub p_holm: f64,
-    /// Whether that is below 0.05.
-    pub significant: bool,
+    /// That of the way against that of the first.
+    #[serde(flatten)]
+    pub paired: Paired,
 }
 
 /// What the table calls the pilot without latency.
 const REFERENCE: &str = "no latency";
-
-/// One episode.
-struct Case {
-    trial: Trial,
-    /// When it ended, seconds.
-    end: f64,
-}
 
 /// Drives every way over all cases.
 pub fn compensation(
@@ -155,11 +141,11 @@ pub fn compensation(
         cases
             .iter()
             .flatten()
-            .flat_map(|case| &case.trial.failures)
+            .flat_map(|trial| &trial.failures)
             .take(1)
             .map(|why| format!("an inference failed: {why}")),
     );
-    if cases.iter().flatten().any(|case| case.trial.invalid) {
+    if cases.iter().flatten().any(|trial| trial.invalid) {
         complaints.push("physics broke down: a body went non-finite".into());
     }
     let info = contestant.info.as_ref();
@@ -167,13 +153,8 @@ pub fn compensation(
         study: "compensation",
         version: plan.version.to_owned(),
         device: plan.device.to_owned(),
-        scenario: ScenarioSource { name: plan.course.name.clone(), sha256: plan.course.sha256.clone() },
-        seeds: SeedSource {
-            text: plan.seeds.to_string(),
-            count: plan.seeds.all().len(),
-            sha256: crate::compare::seeds_sha256(plan.seeds),
-            held_out: Vec::new(),
-        },
+        scenario: plan.course.into(),
+        seeds: SeedSource::of(plan.seeds, Vec::new()),
         pilot: contestant.name.clone(),
         pilot_sha256: info.map(|info| info.model.sha256.clone()),
         runtime: info.map_or_else(|| "none".into(), engine_name),
@@ -202,7 +183,7 @@ fn check(plan: &CompensationPlan) -> Result<(), StudyError> {
 }
 
 fn own_pilot(course: &Course) -> Result<String, StudyError> {
-    Ok(match course.scenario.setup(course.scenario.seed)?.pilot {
+    Ok(match course.setup(course.scenario.seed)?.pilot {
         PilotSpec::Network { model } | PilotSpec::Surrogate { model } => model,
         PilotSpec::Expert => "expert".into(),
         PilotSpec::BrakeOnSight { .. } => "brake_on_sight".into(),
@@ -216,7 +197,7 @@ fn drive_all(
     contestant: &Contestant,
     load: &Load,
     progress: &dyn Progress,
-) -> Result<Vec<Vec<Case>>, StudyError> {
+) -> Result<Vec<Vec<Trial>>, StudyError> {
     let source = contestant.sources.first().cloned().unwrap_or(Source::ZERO);
     let seeds = plan.seeds.all();
     let conditions =
@@ -227,31 +208,29 @@ fn drive_all(
     }
     progress.begin("driving", tasks.len(), false);
     let cases = pool::run(&tasks, plan.jobs, load, progress, |seat, (way, source, seed)| {
-        let mut setup = plan.course.scenario.setup(*seed)?;
+        let mut setup = plan.course.setup(*seed)?;
         setup.pilot = pilot_named(&contestant.name, &setup)?;
         setup.compensation = *way;
-        let network = contestant.contract.map(|contract| (contestant.name.as_str(), contract));
+        let network = contestant.contract.map(|contract| (contestant.name.as_str(), Some(contract)));
         let (episode, failures) = ride(seat, setup, network, source.clone(), false)?;
-        Ok(Case { end: episode.plant().tick_start().secs(), trial: trial(&episode, failures) })
+        Ok(trial(&episode, failures))
     })?;
     progress.end();
-    let mut cases = cases.into_iter();
-    let block = |cases: &mut dyn Iterator<Item = Case>| cases.take(seeds.len()).collect();
-    Ok((0..=plan.ways.len()).map(|_| block(&mut cases)).collect())
+    Ok(cases.chunks(seeds.len()).map(<[Trial]>::to_vec).collect())
 }
 
-fn way(name: &str, own: &[Case], first: &[Case], reference: &[Case]) -> WayReport {
-    let collisions = own.iter().filter(|case| collided(case)).count();
-    let times: Vec<f64> = own.iter().filter(|case| case.trial.success).map(|case| case.end).collect();
-    let slower = |than: &[Case]| -> Vec<f64> {
-        let both = own.iter().zip(than).filter(|(a, b)| a.trial.success && b.trial.success);
-        both.map(|(a, b)| a.end - b.end).collect()
+fn way(name: &str, own: &[Trial], first: &[Trial], reference: &[Trial]) -> WayReport {
+    let collisions = own.iter().filter(|trial| collided(trial)).count();
+    let times: Vec<f64> = own.iter().filter(|trial| trial.success).map(|trial| trial.seconds).collect();
+    let slower = |than: &[Trial]| -> Vec<f64> {
+        let both = own.iter().zip(than).filter(|(a, b)| a.success && b.success);
+        both.map(|(a, b)| a.seconds - b.seconds).collect()
     };
     let mean = |seconds: &[f64]| (!seconds.is_empty()).then(|| mean_effect(seconds));
     let than_first = slower(first);
     WayReport {
         way: name.to_owned(),
-        driven: Driven::of(own.iter().map(|case| &case.trial)),
+        driven: Driven::of(own.iter()),
         collided: wilson(collisions, own.len()),
         time_to_goal_s: mean(&times),
         slower_s: mean(&than_first),
@@ -260,42 +239,30 @@ fn way(name: &str, own: &[Case], first: &[Case], reference: &[Case]) -> WayRepor
     }
 }
 
-fn collided(case: &Case) -> bool {
-    case.trial.outcome == Outcome::Collision
+fn collided(trial: &Trial) -> bool {
+    trial.outcome == Outcome::Collision
 }
 
 /// Whether something happened in a case.
-type Is = fn(&Case) -> bool;
+type Is = fn(&Trial) -> bool;
 
 /// What is tested.
-const KINDS: [(&str, Is); 2] = [("collision", collided), ("success", |case| case.trial.success)];
+const KINDS: [(&str, Is); 2] = [("collision", collided), ("success", |trial| trial.success)];
 
 /// Every way but the first against the first.
-fn tests(names: &[String], cases: &[Vec<Case>]) -> Vec<WayTest> {
+fn tests(names: &[String], cases: &[Vec<Trial>]) -> Vec<WayTest> {
     let (Some((first, ways)), Some((baseline, others))) = (names.split_first(), cases.split_first()) else {
         return Vec::new();
     };
-    let mut tests = Vec::new();
+    let (mut who, mut pairs) = (Vec::new(), Vec::new());
     for (name, own) in ways.iter().zip(others) {
         for (of, is) in KINDS {
-            let pairs = Pairs::of(own.iter().zip(baseline).map(|(a, b)| (is(a), is(b))));
-            tests.push(WayTest {
-                a: name.clone(),
-                b: first.clone(),
-                of,
-                pairs,
-                difference: pairs.difference(),
-                p: pairs.mcnemar(),
-                p_holm: 1.0,
-                significant: false,
-            });
+            who.push((name.clone(), of));
+            pairs.push(Pairs::of(own.iter().zip(baseline).map(|(a, b)| (is(a), is(b)))));
         }
     }
-    let corrected = holm(&tests.iter().map(|test| test.p).collect::<Vec<_>>());
-    for (test, p) in tests.iter_mut().zip(corrected) {
-        (test.p_holm, test.significant) = (p, p < 0.05);
-    }
-    tests
+    let test = |((a, of), paired)| WayTest { a, b: first.clone(), of, paired };
+    who.into_iter().zip(Paired::all(&pairs)).map(test).collect()
 }
 
 fn left_out(plan: &CompensationPlan, network: bool) -> Vec<String> {

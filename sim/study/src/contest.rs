@@ -3,14 +3,14 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use episode::fit;
+use episode::{batch_size, fit};
 use pilot::Contract;
 use plant::Robot;
 use runtime::{Anatomy, Engine, EngineInfo, MeasureOptions, RuntimeError, anatomy, measure};
 use scenario::Latency;
-use timing::{Schedule, Source, Trace};
+use timing::{Source, Trace};
 
-use crate::latency::to_draw_from;
+use crate::latency::{drawn_from, to_draw_from};
 use crate::pool::{Load, Progress};
 use crate::report::LatencyMs;
 use crate::{Course, StudyError, source, trace_of};
@@ -144,18 +144,15 @@ impl Contestant {
     /// A source that is the same on every course.
     fn set(&mut self, source: Source, courses: usize) {
         self.modelled = source.modelled();
-        let source = match source {
-            Source::Replay(trace) => {
-                if !trace.trusted {
-                    self.complaints.extend(trace.complaints.iter().cloned());
-                    if trace.complaints.is_empty() {
-                        self.complaints.push("the trace is not certified".into());
-                    }
-                }
-                Source::Replay(Arc::new(to_draw_from(Arc::unwrap_or_clone(trace))))
+        if let Source::Replay(trace) = &source
+            && !trace.trusted
+        {
+            self.complaints.extend(trace.complaints.iter().cloned());
+            if trace.complaints.is_empty() {
+                self.complaints.push("the trace is not certified".into());
             }
-            other => other,
-        };
+        }
+        let source = drawn_from(source);
         self.latency_ms = LatencyMs::of(times(&source));
         self.sources = vec![source; courses];
     }
@@ -171,7 +168,7 @@ impl Contestant {
         let mut measured: Vec<((u64, usize), Arc<Trace>)> = Vec::new();
         for course in courses {
             let line = course.setup(course.scenario.seed)?.line;
-            let (hz, batch) = (line.capture.rate.hz(), batch_of(line.schedule));
+            let (hz, batch) = (line.capture.rate.hz(), batch_size(line.schedule));
             let key = (hz.to_bits(), batch);
             if !measured.iter().any(|(known, _)| *known == key) {
                 let trace = self.measure_at(engine, hz, batch, measuring, progress)?;
@@ -225,11 +222,6 @@ pub(crate) fn measure_alone(
 /// no contamination.
 fn expected(complaint: &str) -> bool {
     complaint.contains(runtime::OVERRUN)
-}
-
-/// Frames in an inference: a batch is padded to its full size.
-pub(crate) fn batch_of(schedule: Schedule) -> usize {
-    if let Schedule::Batch { n, .. } = schedule { n } else { 1 }
 }
 
 /// Service times that stand for a source, milliseconds: all of a trace, or draws of a distribution.

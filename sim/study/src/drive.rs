@@ -65,31 +65,37 @@ pub(crate) fn drive(seat: &mut Seat, task: &Task) -> Result<Trial, StudyError> {
     let name = &task.contestant.name;
     let mut setup = task.course.setup(task.seed)?;
     setup.pilot = pilot_named(name, &setup)?;
-    let network = task.contestant.contract.map(|contract| (name.as_str(), contract));
+    let network = task.contestant.contract.map(|contract| (name.as_str(), Some(contract)));
     let (episode, failures) = ride(seat, setup, network, task.source.clone(), false)?;
     Ok(trial(&episode, failures))
 }
 
-/// Runs a setup to its end, with the network that its pilot needs. Gives the episode, with its log where one is kept, and why
-/// inferences failed.
+/// Runs a setup to its end, with the network that its pilot needs: what it is called when it is loaded, and what it is fed; one
+/// that is fed nothing is only timed. Gives the episode, with its log where one is kept, and why inferences failed.
 pub(crate) fn ride(
     seat: &mut Seat,
     mut setup: Setup,
-    network: Option<(&str, Contract)>,
+    network: Option<(&str, Option<Contract>)>,
     source: Source,
     keep_log: bool,
 ) -> Result<(Episode, Vec<String>), StudyError> {
     let supply = match network {
         Some((name, contract)) => {
-            if contract.needs_camera() {
+            if contract.is_some_and(Contract::needs_camera) {
                 setup.give_camera();
             }
-            Supply::Worker { worker: seat.take(name)?, contract: Some(contract) }
+            Supply::Worker { worker: seat.take(name)?, contract }
         }
         None => Supply::Nobody,
     };
-    let (episode, failures, supply) = to_the_end(setup, source, supply, keep_log)?;
-    if let (Supply::Worker { worker, .. }, Some((name, _))) = (supply, network) {
+    let mut episode = Episode::new(Arc::new(setup), source)?;
+    if keep_log {
+        episode.keep_log();
+    }
+    let mut driver = Driver::new(supply);
+    while driver.pump(&mut episode, SimTime(i64::MAX), Duration::from_secs(1)) != Pumped::Over {}
+    let failures = driver.failures().to_vec();
+    if let (Supply::Worker { worker, .. }, Some((name, _))) = (driver.into_supply(), network) {
         seat.give_back(name, worker);
     }
     Ok((episode, failures))
@@ -99,50 +105,30 @@ pub(crate) fn ride(
 /// runtime that was obtained, `none` without a network. A network that cannot drive is an error.
 pub(crate) fn drive_setup(
     seat: &mut Seat,
-    mut setup: Setup,
+    setup: Setup,
     key: &str,
     source: Source,
 ) -> Result<(Trial, String), StudyError> {
-    let contract_of = |worker: &runtime::Worker, setup: &Setup, model: &str| -> Result<Contract, StudyError> {
-        let no_pilot = |why: String| StudyError::NoPilot { model: model.to_owned(), scenario: setup.name.clone(), why };
-        let found = fit(&worker.info().model, &setup.world.robot).map_err(|e| no_pilot(e.to_string()))?;
-        found.ok_or_else(|| no_pilot("it is no pilot; `pilot = \"surrogate\"` only times it".into()))
-    };
-    let supply = match setup.pilot.clone() {
-        PilotSpec::Network { model } => {
-            let worker = seat.take(key)?;
-            let contract = contract_of(&worker, &setup, &model)?;
-            if contract.needs_camera() {
-                setup.give_camera();
-            }
-            Supply::Worker { worker, contract: Some(contract) }
+    let (model, drives) = match &setup.pilot {
+        PilotSpec::Network { model } => (model, true),
+        PilotSpec::Surrogate { model } => (model, false),
+        PilotSpec::Expert | PilotSpec::BrakeOnSight { .. } | PilotSpec::Straight => {
+            let (episode, failures) = ride(seat, setup, None, source, false)?;
+            return Ok((trial(&episode, failures), "none".into()));
         }
-        PilotSpec::Surrogate { .. } => Supply::Worker { worker: seat.take(key)?, contract: None },
-        PilotSpec::Expert | PilotSpec::BrakeOnSight { .. } | PilotSpec::Straight => Supply::Nobody,
     };
-    let (episode, failures, supply) = to_the_end(setup, source, supply, false)?;
-    let mut runtime = "none".to_owned();
-    if let Supply::Worker { worker, .. } = supply {
-        runtime = engine_name(worker.info());
-        seat.give_back(key, worker);
-    }
+    let no_pilot = |why: String| StudyError::NoPilot { model: model.clone(), scenario: setup.name.clone(), why };
+    let worker = seat.take(key)?;
+    let runtime = engine_name(worker.info());
+    let contract = fit(&worker.info().model, &setup.world.robot).map_err(|e| no_pilot(e.to_string()));
+    seat.give_back(key, worker);
+    let contract = if drives {
+        Some(contract?.ok_or_else(|| no_pilot("it is no pilot; `pilot = \"surrogate\"` only times it".into()))?)
+    } else {
+        None
+    };
+    let (episode, failures) = ride(seat, setup, Some((key, contract)), source, false)?;
     Ok((trial(&episode, failures), runtime))
-}
-
-fn to_the_end(
-    setup: Setup,
-    source: Source,
-    supply: Supply,
-    keep_log: bool,
-) -> Result<(Episode, Vec<String>, Supply), StudyError> {
-    let mut episode = Episode::new(Arc::new(setup), source)?;
-    if keep_log {
-        episode.keep_log();
-    }
-    let mut driver = Driver::new(supply);
-    while driver.pump(&mut episode, SimTime(i64::MAX), Duration::from_secs(1)) != Pumped::Over {}
-    let failures = driver.failures().to_vec();
-    Ok((episode, failures, driver.into_supply()))
 }
 
 pub(crate) fn trial(episode: &Episode, failures: Vec<String>) -> Trial {

@@ -63,6 +63,14 @@ pub(crate) fn to_draw_from(mut trace: Trace) -> Trace {
     trace
 }
 
+/// The same of the trace of a source; any other source is drawn from as it is.
+pub(crate) fn drawn_from(source: Source) -> Source {
+    match source {
+        Source::Replay(trace) => Source::Replay(Arc::new(to_draw_from(Arc::unwrap_or_clone(trace)))),
+        other => other,
+    }
+}
+
 /// The rung and the version of its library, without the library's place.
 pub fn engine_name(info: &EngineInfo) -> String {
     let version = info.version.split(" (").next().unwrap_or_default();

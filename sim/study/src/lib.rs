@@ -58,8 +58,8 @@ pub use phase::{Diagram, phase_chart, phase_grid};
 pub use pool::{Load, Progress};
 pub use proportion::{CONFIDENCE, Estimate, Pairs, holm, mean_effect, wilson};
 pub use report::{
-    AgeMs, Case, Comparison, Driven, LatencyMs, ModelReport, ScenarioReport, ScenarioSource, SeedSource, SwapCell,
-    SwapReport, TestReport,
+    AgeMs, Case, Comparison, Driven, LatencyMs, ModelReport, Paired, ScenarioReport, ScenarioSource, SeedSource,
+    SwapCell, SwapReport, TestReport,
 };
 pub use roofline::{Machine, Spot, roofline_chart};
 pub use runs::{ReportPlan, ResultFile, Run, runs_page};

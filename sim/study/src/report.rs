@@ -1,8 +1,9 @@
 //! What a comparison came to: the object that `deadtime compare --json` prints.
 
+use scenario::Seeds;
 use serde::Serialize;
 
-use crate::{Ages, Estimate, Pairs, Trial, wilson};
+use crate::{Ages, Course, Estimate, Pairs, Trial, holm, sha256, wilson};
 
 /// All of it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -51,6 +52,20 @@ pub struct SeedSource {
     pub held_out: Vec<u64>,
 }
 
+impl From<&Course> for ScenarioSource {
+    fn from(course: &Course) -> Self {
+        Self { name: course.name.clone(), sha256: course.sha256.clone() }
+    }
+}
+
+impl SeedSource {
+    /// Seeds, and those of the held-out episodes, if there are any.
+    pub(crate) fn of(seeds: &Seeds, held_out: Vec<u64>) -> Self {
+        let lines: Vec<String> = seeds.all().iter().map(|seed| format!("{seed}\n")).collect();
+        Self { text: seeds.to_string(), count: lines.len(), sha256: sha256(lines.concat().as_bytes()), held_out }
+    }
+}
+
 /// Percentiles of service times, milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct LatencyMs {
@@ -64,11 +79,15 @@ impl LatencyMs {
     /// By nearest rank; zero without any.
     pub fn of(mut ms: Vec<f64>) -> Self {
         ms.sort_by(f64::total_cmp);
-        let at = |p: f64| match ms.len() {
-            0 => 0.0,
-            n => ms[((p * n as f64).ceil() as usize).clamp(1, n) - 1],
-        };
-        Self { p50: at(0.5), p99: at(0.99) }
+        Self { p50: nearest_rank(&ms, 0.5), p99: nearest_rank(&ms, 0.99) }
+    }
+}
+
+/// The value that a share `p` of a rising list does not exceed, by nearest rank; zero without any.
+pub(crate) fn nearest_rank(rising: &[f64], p: f64) -> f64 {
+    match rising.len() {
+        0 => 0.0,
+        n => rising[((p * n as f64).ceil() as usize).clamp(1, n) - 1],
     }
 }
 
@@ -210,9 +229,17 @@ pub struct TestReport {
     pub b: String,
     /// With which latency.
     pub at: Case,
-    /// Who succeeded in how many cases.
+    /// Success of the first against that of the second.
+    #[serde(flatten)]
+    pub paired: Paired,
+}
+
+/// What happened to two on the same cases, one of several tests.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Paired {
+    /// In how many cases it happened to whom.
     pub pairs: Pairs,
-    /// Success of the first less that of the second, with Newcombe's paired interval.
+    /// Share of the first less that of the second, with Newcombe's paired interval.
     pub difference: Estimate,
     /// Exact two-sided McNemar test.
     pub p: f64,
@@ -220,6 +247,25 @@ pub struct TestReport {
     pub p_holm: f64,
     /// Whether that is below 0.05.
     pub significant: bool,
+}
+
+/// A difference is called one below this.
+const LEVEL: f64 = 0.05;
+
+impl Paired {
+    /// The tests of all these pairs, corrected together.
+    pub(crate) fn all(pairs: &[Pairs]) -> Vec<Self> {
+        let p: Vec<f64> = pairs.iter().map(Pairs::mcnemar).collect();
+        let corrected = holm(&p);
+        let one = |((pairs, p), p_holm): ((&Pairs, f64), f64)| Self {
+            pairs: *pairs,
+            difference: pairs.difference(),
+            p,
+            p_holm,
+            significant: p_holm < LEVEL,
+        };
+        pairs.iter().zip(p).zip(corrected).map(one).collect()
+    }
 }
 
 /// One pilot's outputs at one pilot's latency.

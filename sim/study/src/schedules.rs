@@ -3,12 +3,13 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use episode::batch_size;
 use pilot::Contract;
 use scenario::{Outcome, PilotSpec, Seeds};
 use serde::Serialize;
-use timing::{Control, LineConfig, Sample, Schedule, ServiceTime, Source, Span, Trace, max_reaction};
+use timing::{LineConfig, Sample, Schedule, ServiceTime, Source, Span, Trace, max_reaction};
 
-use crate::contest::{Measuring, batch_of, measure_alone};
+use crate::contest::{Measuring, measure_alone};
 use crate::drive::ride;
 use crate::latency::to_draw_from;
 use crate::pool::{self, Load, Progress};
@@ -148,9 +149,9 @@ pub fn schedules(plan: &SchedulePlan, load: &Load, progress: &dyn Progress) -> R
     }
     progress.begin("driving", tasks.len(), false);
     let done = pool::run(&tasks, plan.jobs, load, progress, |seat, (schedule, source, seed)| {
-        let mut setup = plan.course.scenario.setup(*seed)?;
+        let mut setup = plan.course.setup(*seed)?;
         setup.line.schedule = *schedule;
-        let network = network.as_ref().map(|(name, contract)| (name.as_str(), *contract));
+        let network = network.as_ref().map(|(name, contract)| (name.as_str(), Some(*contract)));
         let (mut episode, failures) = ride(seat, setup, network, source.clone(), true)?;
         Ok((Observed::of(&mut episode), episode.outcome() == Some(Outcome::Collision), failures))
     })?;
@@ -158,7 +159,7 @@ pub fn schedules(plan: &SchedulePlan, load: &Load, progress: &dyn Progress) -> R
     complaints.extend(
         done.iter().flat_map(|(.., failures)| failures).take(1).map(|why| format!("an inference failed: {why}")),
     );
-    let setup = plan.course.scenario.setup(plan.course.scenario.seed)?;
+    let setup = plan.course.setup(plan.course.scenario.seed)?;
     let modelled = matches!(plan.cost, Cost::Modelled { .. });
     let episodes = done.chunks(seeds.len().max(1));
     let schedules: Vec<ScheduleRow> = plan
@@ -178,13 +179,8 @@ pub fn schedules(plan: &SchedulePlan, load: &Load, progress: &dyn Progress) -> R
     Ok(ScheduleStudy {
         study: "schedules",
         version: plan.version.to_owned(),
-        scenario: ScenarioSource { name: plan.course.name.clone(), sha256: plan.course.sha256.clone() },
-        seeds: SeedSource {
-            text: plan.seeds.to_string(),
-            count: seeds.len(),
-            sha256: crate::compare::seeds_sha256(plan.seeds),
-            held_out: Vec::new(),
-        },
+        scenario: plan.course.into(),
+        seeds: SeedSource::of(plan.seeds, Vec::new()),
         period_ms: setup.line.capture.rate.period().ms(),
         cost: plan.cost.to_string(),
         modelled,
@@ -226,14 +222,14 @@ fn sources(
 ) -> Result<Vec<Arc<Trace>>, StudyError> {
     match &plan.cost {
         Cost::Modelled { fixed, each, split } => {
-            Ok(plan.schedules.iter().map(|s| Arc::new(constant(batch_of(*s), *fixed, *each, *split))).collect())
+            Ok(plan.schedules.iter().map(|s| Arc::new(constant(batch_size(*s), *fixed, *each, *split))).collect())
         }
         Cost::Measured { model, samples, device } => {
-            let hz = plan.course.scenario.setup(plan.course.scenario.seed)?.line.capture.rate.hz();
+            let hz = plan.course.setup(plan.course.scenario.seed)?.line.capture.rate.hz();
             let mut engine = load(model).map_err(|why| StudyError::Engine { model: model.clone(), why })?;
             let mut known: Vec<Arc<Trace>> = Vec::new();
             for schedule in plan.schedules {
-                let batch = batch_of(*schedule);
+                let batch = batch_size(*schedule);
                 if !known.iter().any(|trace| trace.batch == batch) {
                     let measuring = Measuring { samples: *samples, device };
                     let trace = measure_alone(engine.as_mut(), model, (hz, batch), &measuring, progress)?;
@@ -241,7 +237,7 @@ fn sources(
                     known.push(Arc::new(to_draw_from(trace)));
                 }
             }
-            let of = |s: &Schedule| known.iter().find(|trace| trace.batch == batch_of(*s)).cloned();
+            let of = |s: &Schedule| known.iter().find(|trace| trace.batch == batch_size(*s)).cloned();
             Ok(plan.schedules.iter().filter_map(of).collect())
         }
     }
@@ -249,7 +245,7 @@ fn sources(
 
 /// The scenario's own network, if one drives there.
 fn network(course: &Course, load: &Load) -> Result<Option<(String, Contract)>, StudyError> {
-    let setup = course.scenario.setup(course.scenario.seed)?;
+    let setup = course.setup(course.scenario.seed)?;
     let PilotSpec::Network { model } = &setup.pilot else { return Ok(None) };
     let engine = load(model).map_err(|why| StudyError::Engine { model: model.clone(), why })?;
     let no_pilot = |why: String| StudyError::NoPilot { model: model.clone(), scenario: course.name.clone(), why };
@@ -280,15 +276,10 @@ fn row(
     for (observed, ..) in episodes {
         seen.add(observed);
     }
-    let around = line.sensing + line.link_out + line.link_back + line.dead_time;
-    let wait = match line.control {
-        Control::Event => Span::ZERO,
-        Control::Periodic(clock) => clock.rate.period(),
-    };
     let mut services: Vec<ServiceTime> = trace.samples.iter().map(|sample| sample.service).collect();
     services.sort_unstable_by_key(ServiceTime::total);
     let median = services.get(services.len() / 2).copied().unwrap_or_default();
-    let formula = expected(schedule, median, line.capture.rate.period(), around, wait);
+    let formula = expected(schedule, median, line.capture.rate.period(), line.around(), line.control.longest_wait());
     let ms = |of: Option<&Span>| of.copied().unwrap_or_default().ms();
     let (least, most) = (ms(seen.latencies.iter().min()), ms(seen.latencies.iter().max()));
     let collisions = episodes.iter().filter(|(_, collided, _)| *collided).count();

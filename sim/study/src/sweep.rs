@@ -20,7 +20,7 @@ use scenario::{Grid, Latency, PilotSpec, Scenario};
 use timing::Source;
 
 use crate::drive::drive_setup;
-use crate::latency::to_draw_from;
+use crate::latency::drawn_from;
 use crate::pool::{self, Load, Progress, Seat};
 use crate::{StudyError, sha256, source};
 use journal::{Head, Journal};
@@ -223,14 +223,9 @@ impl Sweep {
 
 impl Prepared {
     fn of(latency: &Latency) -> Result<Self, StudyError> {
-        Ok(match source(latency)? {
-            Source::Replay(trace) => {
-                let trusted = trace.trusted;
-                let trace = std::sync::Arc::unwrap_or_clone(trace);
-                Self { source: Source::Replay(to_draw_from(trace).into()), trusted }
-            }
-            source => Self { source, trusted: true },
-        })
+        let source = source(latency)?;
+        let trusted = if let Source::Replay(trace) = &source { trace.trusted } else { true };
+        Ok(Self { source: drawn_from(source), trusted })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::Estimate;
-use crate::report::{Case, Comparison, ModelReport, TestReport};
+use crate::report::{Case, Comparison, ModelReport, Paired, TestReport};
 
 /// For terminals: the pilots, the tests, the swap, what follows.
 pub fn table(comparison: &Comparison) -> String {
@@ -82,10 +82,7 @@ fn one_model(m: &ModelReport) -> [String; 12] {
         share(&m.success_zero),
         share(&m.success_real),
         m.real.clearance_m.map_or_else(none, |metres| format!("{metres:.2} m")),
-        match (m.real.age_ms.p50, m.real.age_ms.p99) {
-            (Some(p50), Some(p99)) => format!("{p50:.0}/{p99:.0} ms"),
-            _ => none(),
-        },
+        ages(m.real.age_ms.p50, m.real.age_ms.p99),
         format!("{:.2} m", m.real.blind_m_max),
         format!("{:.2}/{:.2} ms{latency}", m.latency_ms.p50, m.latency_ms.p99),
         m.runtime.clone(),
@@ -94,24 +91,38 @@ fn one_model(m: &ModelReport) -> [String; 12] {
 
 /// Heading and cells of the table of tests.
 pub(crate) fn test_cells(tests: &[TestReport]) -> Vec<Vec<String>> {
-    let heading = ["first", "second", "latency", "only first/second", "difference", "p", "p by Holm", ""];
-    let mut cells = vec![heading.map(str::to_owned).to_vec()];
-    cells.extend(tests.iter().map(|test| {
-        vec![
-            test.a.clone(),
-            test.b.clone(),
-            match test.at {
-                Case::Zero => "zero".to_owned(),
-                Case::Real => "real".to_owned(),
-            },
+    let at = |test: &TestReport| match test.at {
+        Case::Zero => "zero",
+        Case::Real => "real",
+    };
+    let tests = tests.iter().map(|test| ([test.a.as_str(), &test.b, at(test)], &test.paired));
+    paired_cells(["first", "second", "latency", "only first/second"], tests)
+}
+
+/// The same for any paired tests: the first three headings are of what is compared, the fourth of who had it alone.
+pub(crate) fn paired_cells<'a>(
+    heading: [&str; 4],
+    tests: impl Iterator<Item = ([&'a str; 3], &'a Paired)>,
+) -> Vec<Vec<String>> {
+    let heading = heading.into_iter().chain(["difference", "p", "p by Holm", ""]);
+    let mut cells = vec![heading.map(str::to_owned).collect()];
+    cells.extend(tests.map(|(what, test)| {
+        let mut row: Vec<String> = what.map(str::to_owned).into();
+        row.extend([
             format!("{}/{}", test.pairs.only_a, test.pairs.only_b),
             format!("{} points", points(&test.difference)),
             probability(test.p),
             probability(test.p_holm),
             if test.significant { "significant at 5 %".to_owned() } else { String::new() },
-        ]
+        ]);
+        row
     }));
     cells
+}
+
+/// `45/98 ms`: the median and the 99th percentile of an age.
+pub(crate) fn ages(p50: Option<f64>, p99: Option<f64>) -> String {
+    p50.zip(p99).map_or_else(|| "-".into(), |(p50, p99)| format!("{p50:.0}/{p99:.0} ms"))
 }
 
 /// `93.5 % (91.2 to 95.3)`.
@@ -126,7 +137,7 @@ pub(crate) fn points(e: &Estimate) -> String {
     format!("{} ({} to {})", signed(e.rate), signed(e.lo), signed(e.hi))
 }
 
-pub(crate) fn probability(p: f64) -> String {
+fn probability(p: f64) -> String {
     if p >= 0.001 { format!("{p:.3}") } else { format!("{p:.1e}") }
 }
 

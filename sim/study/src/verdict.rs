@@ -1,28 +1,24 @@
 //! What follows from the trials: paired tests, and sentences.
 
-use crate::report::{Case, ModelReport, TestReport};
-use crate::{Pairs, Trial, holm};
-
-/// A difference is called one below this.
-const LEVEL: f64 = 0.05;
+use crate::report::{Case, ModelReport, Paired, TestReport};
+use crate::{Pairs, Trial};
 
 /// All pairs, at both latencies, corrected together.
 pub(crate) fn tests(names: &[String], zero: &[Vec<Trial>], real: &[Vec<Trial>]) -> Vec<TestReport> {
-    let mut tests = Vec::new();
+    let (mut who, mut pairs) = (Vec::new(), Vec::new());
     for (at, trials) in [(Case::Zero, zero), (Case::Real, real)] {
-        let pairs = (0..trials.len()).flat_map(|a| (a + 1..trials.len()).map(move |b| (a, b)));
-        tests.extend(pairs.map(|(a, b)| {
-            let pairs = Pairs::of(trials[a].iter().zip(&trials[b]).map(|(a, b)| (a.success, b.success)));
-            let (a, b) = (names[a].clone(), names[b].clone());
-            let (difference, p) = (pairs.difference(), pairs.mcnemar());
-            TestReport { a, b, at, pairs, difference, p, p_holm: p, significant: false }
-        }));
+        for (a, b) in (0..trials.len()).flat_map(|a| (a + 1..trials.len()).map(move |b| (a, b))) {
+            who.push((a, b, at));
+            pairs.push(Pairs::of(trials[a].iter().zip(&trials[b]).map(|(a, b)| (a.success, b.success))));
+        }
     }
-    let corrected = holm(&tests.iter().map(|test| test.p).collect::<Vec<_>>());
-    for (test, p_holm) in tests.iter_mut().zip(corrected) {
-        (test.p_holm, test.significant) = (p_holm, p_holm < LEVEL);
-    }
-    tests
+    let report = |((a, b, at), paired): ((usize, usize, Case), Paired)| TestReport {
+        a: names[a].clone(),
+        b: names[b].clone(),
+        at,
+        paired,
+    };
+    who.into_iter().zip(Paired::all(&pairs)).map(report).collect()
 }
 
 /// Which pairs change places, and what must be said of the pilots.
@@ -50,7 +46,7 @@ pub(crate) fn findings(models: &[ModelReport], tests: &[TestReport]) -> Vec<Stri
 
 /// Who is ahead, if that is significant.
 fn leader(test: &TestReport) -> Option<&str> {
-    match (test.significant, test.difference.rate > 0.0) {
+    match (test.paired.significant, test.paired.difference.rate > 0.0) {
         (false, _) => None,
         (true, true) => Some(&test.a),
         (true, false) => Some(&test.b),
@@ -60,7 +56,7 @@ fn leader(test: &TestReport) -> Option<&str> {
 /// What the two tests of a pair say together.
 fn sentence(zero: &TestReport, real: &TestReport) -> String {
     let by = |test: &TestReport| {
-        let d = test.difference;
+        let d = test.paired.difference;
         let sign = if d.rate < 0.0 { -1.0 } else { 1.0 };
         let (lo, hi) = if sign < 0.0 { (-d.hi, -d.lo) } else { (d.lo, d.hi) };
         format!(
@@ -68,7 +64,7 @@ fn sentence(zero: &TestReport, real: &TestReport) -> String {
             d.rate.abs() * 100.0,
             lo * 100.0,
             hi * 100.0,
-            test.p_holm
+            test.paired.p_holm
         )
     };
     let (a, b) = (&zero.a, &zero.b);
@@ -108,7 +104,8 @@ mod tests {
     fn test(at: Case, rate: f64, significant: bool) -> TestReport {
         let difference = Estimate { rate, lo: rate - 0.1, hi: rate + 0.1 };
         let (a, b) = ("teacher".to_owned(), "student".to_owned());
-        TestReport { a, b, at, pairs: Pairs::default(), difference, p: 0.01, p_holm: 0.02, significant }
+        let paired = Paired { pairs: Pairs::default(), difference, p: 0.01, p_holm: 0.02, significant };
+        TestReport { a, b, at, paired }
     }
 
     #[test]

@@ -72,8 +72,8 @@ fn latency_costs_success_and_the_swap_says_that_it_was_the_latency() {
     assert_eq!((swap.difference.rate, swap.speed.rate, swap.accuracy.rate), (1.0, 1.0, 0.0));
     // Six cases against none: p = 2 / 2^6, doubled by Holm among two tests.
     let real = found.tests.iter().find(|test| test.at == Case::Real).unwrap();
-    assert!((real.p - 0.031_25).abs() < 1e-12 && (real.p_holm - 0.0625).abs() < 1e-12, "{real:?}");
-    assert_eq!((real.pairs.only_a, real.pairs.only_b, real.difference.rate), (0, 6, -1.0));
+    assert!((real.paired.p - 0.031_25).abs() < 1e-12 && (real.paired.p_holm - 0.0625).abs() < 1e-12, "{real:?}");
+    assert_eq!((real.paired.pairs.only_a, real.paired.pairs.only_b, real.paired.difference.rate), (0, 6, -1.0));
 }
 
 #[test]

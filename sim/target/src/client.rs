@@ -101,7 +101,7 @@ pub fn connect(model: &str, options: &TargetOptions) -> Result<Box<dyn Engine>, 
         copies_apart: false,
         warm: options.warm_up > 0,
     };
-    let away = Arc::new(Away { base: Instant::now(), since: AtomicI64::new(-1), ..Away::default() });
+    let away = Arc::new(Away::default());
     let name = model.to_owned();
     let options = options.clone();
     let mut engine = Remote { info, name, options, runtime, client, running: 0, first: None, reports: true, away };

@@ -25,6 +25,16 @@ pub enum Control {
     Periodic(Clock),
 }
 
+impl Control {
+    /// The longest that a result can wait.
+    pub fn longest_wait(self) -> Span {
+        match self {
+            Self::Event => Span::ZERO,
+            Self::Periodic(clock) => clock.rate.period(),
+        }
+    }
+}
+
 /// The constant delays and rules of the line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LineConfig {
@@ -48,6 +58,13 @@ pub struct LineConfig {
     pub network: Option<Arc<Network>>,
     /// Seeds the draws of service times.
     pub seed: u64,
+}
+
+impl LineConfig {
+    /// The constant delays outside the device.
+    pub fn around(&self) -> Span {
+        self.sensing + self.link_out + self.link_back + self.dead_time
+    }
 }
 
 /// The life of one frame; instants that it did not reach are `None`.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{CompensationStudy, REFERENCE, WayReport, WayTest, compensation_chart};
 use crate::html::{escape, facts, figure, frame, list, table};
-use crate::table::{points, probability, rows, share};
+use crate::table::{ages, paired_cells, rows, share};
 use crate::{Estimate, StudyError};
 
 /// Heading and cells of the ways.
@@ -32,10 +32,7 @@ fn way_cells(study: &CompensationStudy) -> Vec<Vec<String>> {
             // Without latency it is another experiment.
             or_none(way.slower_s.filter(|_| way.way != REFERENCE), seconds),
             or_none(way.slower_than_no_latency_s, seconds),
-            match (way.driven.age_ms.p50, way.driven.age_ms.p99) {
-                (Some(p50), Some(p99)) => format!("{p50:.0}/{p99:.0} ms"),
-                _ => "-".into(),
-            },
+            ages(way.driven.age_ms.p50, way.driven.age_ms.p99),
         ]
     }));
     cells
@@ -49,21 +46,8 @@ fn seconds(e: &Estimate) -> String {
 }
 
 fn test_cells(tests: &[WayTest]) -> Vec<Vec<String>> {
-    let heading = ["way", "against", "of", "only way/only first", "difference", "p", "p by Holm", ""];
-    let mut cells = vec![heading.map(str::to_owned).to_vec()];
-    cells.extend(tests.iter().map(|test| {
-        vec![
-            test.a.clone(),
-            test.b.clone(),
-            test.of.to_owned(),
-            format!("{}/{}", test.pairs.only_a, test.pairs.only_b),
-            format!("{} points", points(&test.difference)),
-            probability(test.p),
-            probability(test.p_holm),
-            if test.significant { "significant at 5 %".to_owned() } else { String::new() },
-        ]
-    }));
-    cells
+    let tests = tests.iter().map(|test| ([test.a.as_str(), &test.b, test.of], &test.paired));
+    paired_cells(["way", "against", "of", "only way/only first"], tests)
 }
 
 /// What the tests say of each way, and nothing more.
@@ -78,15 +62,15 @@ pub(super) fn findings(ways: &[WayReport], tests: &[WayTest]) -> Vec<String> {
     for way in ways.iter().skip(2) {
         let of = |what: &str| tests.iter().find(|test| test.a == way.way && test.of == what);
         let (Some(collision), Some(success)) = (of("collision"), of("success")) else { continue };
-        let collisions = match (collision.significant, collision.difference.rate < 0.0) {
+        let collisions = match (collision.paired.significant, collision.paired.difference.rate < 0.0) {
             (true, true) => "removes collisions",
             (true, false) => "adds collisions",
             (false, _) => "cannot be told apart in collisions",
         };
-        let by = &collision.difference;
+        let by = &collision.paired.difference;
         let collisions =
             format!("{collisions} ({:.1} points, 95 % {:.1} to {:.1})", by.rate * 100.0, by.lo * 100.0, by.hi * 100.0);
-        let goals = match (success.significant, success.difference.rate > 0.0) {
+        let goals = match (success.paired.significant, success.paired.difference.rate > 0.0) {
             (true, true) => "reaches the goal more often",
             (true, false) => "reaches the goal less often",
             (false, _) => "cannot be told apart in success",

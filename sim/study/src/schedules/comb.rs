@@ -70,7 +70,7 @@ pub(crate) fn comb(
 
 /// The setup with its obstacles moved, and the longest reaction in seconds.
 fn prepare(course: &Course) -> Result<Option<(Setup, f64)>, StudyError> {
-    let mut setup = course.scenario.setup(course.scenario.seed)?;
+    let mut setup = course.setup(course.scenario.seed)?;
     let (PilotSpec::BrakeOnSight { sight }, Robot::Rover(rover)) = (&setup.pilot, &setup.world.robot) else {
         return Ok(None);
     };

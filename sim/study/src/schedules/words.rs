@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::{Comb, ScheduleRow, ScheduleStudy, comb_chart, throughput_chart};
 use crate::StudyError;
 use crate::html::{escape, facts, figure, frame, list, table};
+use crate::table::ages;
 
 /// Heading and cells; what the formulas say stands in brackets.
 pub fn schedule_table(study: &ScheduleStudy) -> Vec<Vec<String>> {
@@ -37,10 +38,7 @@ fn one(row: &ScheduleRow) -> [String; 10] {
             range(row.latency_ms_min, row.latency_ms_max),
             range(formula.latency_ms_min, formula.latency_ms_max)
         ),
-        match (row.age_ms_p50, row.age_ms_p99) {
-            (Some(p50), Some(p99)) => format!("{p50:.0}/{p99:.0} ms"),
-            _ => "-".into(),
-        },
+        ages(row.age_ms_p50, row.age_ms_p99),
         format!("{:.1} ({:.1}) ms", row.age_ms_max, formula.age_ms_max),
         format!("{:.0} %", row.dropped_share * 100.0),
         format!("{} of {}", row.collisions, row.episodes),

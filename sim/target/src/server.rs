@@ -32,6 +32,16 @@ pub struct ServeOptions {
     pub parallel: usize,
 }
 
+impl ServeOptions {
+    /// Refuses an address that others can reach, without a token. [`serve`] does so too; asked before, no model is loaded in vain.
+    pub fn check(&self) -> Result<(), TargetError> {
+        if !self.bind.ip().is_loopback() && self.token.is_none() {
+            return Err(TargetError::Open(self.bind));
+        }
+        Ok(())
+    }
+}
+
 /// A model to be served: as many engines as run at once.
 pub struct Served {
     /// What clients call it.
@@ -75,9 +85,7 @@ pub fn serve(
     ready: impl FnOnce(SocketAddr),
     stop: impl Fn() -> bool,
 ) -> Result<(), TargetError> {
-    if !options.bind.ip().is_loopback() && options.token.is_none() {
-        return Err(TargetError::Open(options.bind));
-    }
+    options.check()?;
     let models = models.into_iter().map(|served| (served.name.clone(), Arc::new(served))).collect();
     let device = Arc::new(Device { models, places: Arc::new(Semaphore::new(options.parallel.max(1))) });
     let threads = tokio::runtime::Builder::new_multi_thread()

@@ -18,7 +18,7 @@ GROUP = 16
 
 def importance(network, batches):
     """For each convolution the first-order Taylor importance of its channels (Molchanov et al. 2017): how much the loss would
-    change, to first order, were a channel's output zero. Scaled to a length of one a layer."""
+    change, to first order, were a channel's output zero."""
     convs = [*network.eyes, *network.ears]
     sums = [torch.zeros(conv.out_channels) for conv in convs]
     outputs = {}
@@ -32,42 +32,20 @@ def importance(network, batches):
             sums[k] += (active * grad).sum((2, 3)).abs().sum(0).detach()
     for hook in hooks:
         hook.remove()
-    return [s / (s.norm() + 1e-12) for s in sums]
+    return sums
 
 
 def prune(network, batches, keep):
-    """The network with whole channels removed, until as nearly as can be `keep` of its multiply-accumulates are left: time and
-    again the group of the least important channels for what it saves."""
-    whole = network.macs()
-    batches = list(batches)
+    """The network with only the share `keep` of every convolution's channels, the most important, in whole groups."""
+    counts = [max(GROUP, round(keep * conv.out_channels / GROUP) * GROUP) for conv in (*network.eyes, *network.ears)]
     scores = importance(network, batches)
-    kept = [torch.arange(len(s)) for s in scores]
-    slim = network
-    while slim.macs() > keep * whole:
-        options = []
-        for k, score in enumerate(scores):
-            if len(kept[k]) <= GROUP:
-                continue
-            order = kept[k][score[kept[k]].argsort()]
-            trial = [order[GROUP:].sort().values if i == k else rest for i, rest in enumerate(kept)]
-            saved = slim.macs() - build(network, trial, empty=True).macs()
-            options.append((score[order[:GROUP]].sum().item() / saved, trial))
-        if not options:
-            break
-        trial = min(options, key=lambda option: option[0])[1]
-        next_slim = build(network, trial, empty=True)
-        if abs(next_slim.macs() - keep * whole) > abs(slim.macs() - keep * whole):
-            break
-        kept, slim = trial, next_slim
-    return build(network, kept)
+    return build(network, [score.argsort(descending=True)[:count].sort().values for score, count in zip(scores, counts)])
 
 
-def build(network, kept, empty=False):
+def build(network, kept):
     """A student with these channels of another."""
     eyes, ears = len(network.eyes), len(network.ears)
     slim = Student([len(k) for k in kept[:eyes]], [len(k) for k in kept[eyes:]], network.dense.out_features)
-    if empty:
-        return slim
     with torch.no_grad():
         for old, new, chosen in ((network.eyes, slim.eyes, kept[:eyes]), (network.ears, slim.ears, kept[eyes:])):
             before = torch.arange(old[0].in_channels)

@@ -23,8 +23,8 @@ WHAT = {
     "student-labels": "The same network as `student`, with the same start, data, steps and order, trained on the expert's distribution alone.",
     "student-fp16": "`{base}` with weights and arithmetic in sixteen bits. On a CPU it is no faster: it is widened again to compute.",
     "student-int8": "`{base}` in eight bits: static QDQ, unsigned activations calibrated on collected frames, signed weights by channel.",
-    "student-pruned30": "`{base}` with whole channels removed by first-order Taylor importance, and trained again.",
-    "student-pruned50": "`{base}` with whole channels removed by first-order Taylor importance, and trained again.",
+    "student-pruned30": "`{base}` with the least important 30 % of each convolution's channels removed (to the next sixteen), and trained again.",
+    "student-pruned50": "`{base}` with the least important half of each convolution's channels removed, and trained again.",
     "student-pruned50-int8": "`student-pruned50` in eight bits.",
 }
 

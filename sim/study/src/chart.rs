@@ -10,6 +10,8 @@ use crate::{Estimate, StudyError};
 pub(crate) const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 /// Grid lines.
 pub(crate) const FAINT: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
+/// From a point to its name.
+const THREAD: RGBColor = RGBColor(0x99, 0x99, 0x99);
 /// Without latency; what the network saw.
 pub(crate) const ZERO: RGBColor = RGBColor(0x2a, 0x78, 0xd6);
 /// With latency; what was driven since.
@@ -114,7 +116,7 @@ pub fn latency_chart(comparison: &Comparison) -> Result<String, StudyError> {
             line(area, &[(x(ms), top), (x(ms), height - bottom)], FAINT, 1)?;
             words(area, &format!("{ms} ms"), (x(ms), height - bottom + 16), HPos::Center, INK)?;
         }
-        let mut taken: Vec<(i32, i32)> = Vec::new();
+        let mut taken = Vec::new();
         for model in &comparison.models {
             // No latency at all stands at the left border.
             let at = if model.latency_ms.p50 > 0.0 { x(model.latency_ms.p50) } else { left };
@@ -122,9 +124,7 @@ pub fn latency_chart(comparison: &Comparison) -> Result<String, StudyError> {
             line(area, &[(at, y(real.lo)), (at, y(real.hi))], REAL, 3)?;
             dot(area, (at, y(model.success_zero.rate)), ZERO, false)?;
             dot(area, (at, y(real.rate)), REAL, true)?;
-            let label = beside(&taken, (at + 10, y(real.rate)));
-            words(area, &model.name, label, HPos::Left, INK)?;
-            taken.push(label);
+            name_beside(area, &mut taken, (at, y(real.rate)), &model.name)?;
         }
         words(area, "median latency, log scale", (width - right, height - 12), HPos::Right, INK)
     })
@@ -140,8 +140,18 @@ pub(crate) fn nice(value: f64) -> f64 {
         .unwrap_or(value)
 }
 
+/// Names a point without covering the names before it; one that had to move away keeps a thread to its point.
+pub(crate) fn name_beside(area: &Area, taken: &mut Vec<(i32, i32)>, point: (i32, i32), name: &str) -> Drawn {
+    let at = beside(taken, (point.0 + 12, point.1));
+    if at.1 != point.1 {
+        line(area, &[point, (at.0 - 2, at.1)], THREAD, 1)?;
+    }
+    taken.push(at);
+    words(area, name, at, HPos::Left, INK)
+}
+
 /// A place for a label that covers none of those before it.
-pub(crate) fn beside(taken: &[(i32, i32)], mut at: (i32, i32)) -> (i32, i32) {
+fn beside(taken: &[(i32, i32)], mut at: (i32, i32)) -> (i32, i32) {
     while taken.iter().any(|t| (t.0 - at.0).abs() < 100 && (t.1 - at.1).abs() < 17) {
         at.1 += 17;
     }

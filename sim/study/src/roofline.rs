@@ -4,7 +4,7 @@ use plotters::style::text_anchor::HPos;
 use serde::Serialize;
 
 use crate::StudyError;
-use crate::chart::{FAINT, INK, Log, REAL, ZERO, beside, dot, line, svg, words};
+use crate::chart::{FAINT, INK, Log, REAL, ZERO, name_beside, dot, line, svg, words};
 
 /// Measured limits of one core.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -74,9 +74,7 @@ pub fn roofline_chart(machine: &Machine, spots: &[Spot]) -> Result<String, Study
         for spot in spots {
             let at = (x(spot.intensity), y(spot.gflops));
             dot(area, at, REAL, true)?;
-            let label = beside(&taken, (at.0 + 10, at.1));
-            words(area, &spot.name, label, HPos::Left, INK)?;
-            taken.push(label);
+            name_beside(area, &mut taken, at, &spot.name)?;
         }
         words(
             area,

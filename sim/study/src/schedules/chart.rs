@@ -4,7 +4,7 @@ use plotters::style::text_anchor::HPos;
 
 use super::{Comb, ScheduleStudy};
 use crate::StudyError;
-use crate::chart::{FAINT, INK, REAL, ZERO, beside, dot, line, nice, svg, words};
+use crate::chart::{FAINT, INK, REAL, ZERO, name_beside, dot, line, nice, svg, words};
 
 /// Frames a second over the oldest that a command grows: to the right is worse, up is more.
 pub fn throughput_chart(study: &ScheduleStudy) -> Result<String, StudyError> {
@@ -33,9 +33,7 @@ pub fn throughput_chart(study: &ScheduleStudy) -> Result<String, StudyError> {
             dot(area, (x(row.formula.age_ms_max), y(row.formula.processed_hz)), ZERO, false)?;
             let at = (x(row.age_ms_max), y(row.processed_hz));
             dot(area, at, REAL, true)?;
-            let label = beside(&taken, (at.0 + 12, at.1 + 12));
-            words(area, &row.schedule, label, HPos::Left, INK)?;
-            taken.push(label);
+            name_beside(area, &mut taken, at, &row.schedule)?;
         }
         words(area, "the oldest that a command grows, ms", (width - right, height - 46), HPos::Right, INK)?;
         dot(area, (left, height - 14), REAL, true)?;

@@ -8,6 +8,7 @@ mod cli;
 mod compare;
 mod compensation;
 mod determinism;
+mod device;
 mod expect;
 mod lesson;
 mod models;

@@ -18,6 +18,7 @@ mod compare;
 mod compensation;
 mod contest;
 mod course;
+mod devices;
 mod drive;
 mod error;
 mod expectation;
@@ -39,7 +40,7 @@ mod verdict;
 pub use ages::Ages;
 pub use blame::{Accused, Blame, Inquiry, Interval, Part, Tried, Verdict, WhatIf, blame, blame_chart};
 pub use budget::{AtSpeed, Budget, Question, budget, budget_chart};
-pub use candidates::{Candidate, devices, measured, stored};
+pub use candidates::{Candidate, devices, measured, modelled, stored};
 pub use chart::{latency_chart, success_chart};
 pub use compare::{Plan, compare};
 pub use compensation::{
@@ -48,11 +49,14 @@ pub use compensation::{
 };
 pub use contest::Entrant;
 pub use course::Course;
+pub use devices::{HeldOut as HeldOutPoint, RooflineReport, RuntimeFit, roofline_report};
 pub use drive::Trial;
 pub use error::StudyError;
 pub use expectation::{Proved, prove};
 pub use held_out::{HELD_OUT_FROM, TOLERANCE_M};
-pub use latency::{engine_name, pilot_named, runtime_line, source, trace_of};
+pub use latency::{
+    engine_name, needs_workload, pilot_named, runtime_line, source, source_under, trace_of, workload,
+};
 pub use page::page;
 pub use phase::{Diagram, phase_chart, phase_grid};
 pub use pool::{Load, Progress};

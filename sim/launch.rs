@@ -172,9 +172,20 @@ pub fn in_words(report: &Report) -> String {
     format!("{}{help}", chain.join(": "))
 }
 
-/// Gives engines to studies, which are told in words what failed.
+/// Gives engines to studies, which are told in words what failed. `MODEL@grpc://HOST:PORT` is a model of a target.
 pub fn loader(options: runtime::Options) -> impl Fn(&str) -> Result<Box<dyn Engine>, String> + Sync {
-    move |model| engine(model, &options).map_err(|report| in_words(&report))
+    move |name| {
+        let engine = match name.split_once("@grpc://") {
+            Some((model, place)) => on_target(model, &format!("grpc://{place}")),
+            None => engine(name, &options),
+        };
+        engine.map_err(|report| in_words(&report))
+    }
+}
+
+fn on_target(model: &str, address: &str) -> Result<Box<dyn Engine>> {
+    let address = address.parse().map_err(|why| miette!("{why}"))?;
+    RemoteOptions::default().connect(model, 1, address)
 }
 
 /// An error of a study with all that it has to say.

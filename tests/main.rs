@@ -10,6 +10,7 @@ mod compensation;
 mod determinism;
 mod device;
 mod expect;
+mod fidelity;
 mod lesson;
 mod models;
 mod replay;

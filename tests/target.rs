@@ -10,9 +10,9 @@ use std::time::Duration;
 use crate::support::{deadtime, folder, json, root, text};
 
 /// A server that goes away with the test.
-struct Server {
+pub(crate) struct Server {
     process: Child,
-    address: String,
+    pub(crate) address: String,
     said: Vec<String>,
 }
 
@@ -29,7 +29,7 @@ fn program(args: &[&str]) -> Command {
     command
 }
 
-fn serve(more: &[&str]) -> Server {
+pub(crate) fn serve(more: &[&str]) -> Server {
     let args = ["serve", "--bind", "127.0.0.1:0", "--models", "pilot", "--runtime", "rten", "--offline"];
     let process = program(&[&args, more].concat()).stdout(Stdio::piped()).spawn().expect("the server starts");
     let mut server = Server { process, address: String::new(), said: Vec::new() };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use episode::{batch_size, fit};
 use pilot::Contract;
 use plant::Robot;
-use runtime::{Anatomy, Engine, EngineInfo, MeasureOptions, RuntimeError, anatomy, measure};
+use runtime::{Anatomy, Engine, EngineInfo, MeasureOptions, Rung, RuntimeError, anatomy, measure};
 use scenario::Latency;
 use timing::{Profile, Source, Trace};
 
@@ -137,7 +137,10 @@ impl Contestant {
                 Err(misfit) => return Err(no_pilot(misfit.found)),
             };
         }
-        self.anatomy = Some(anatomy(&info.model.path).map_err(|e| self.broken(e))?);
+        // The file of a model elsewhere is not here.
+        if info.obtained != Rung::Remote {
+            self.anatomy = Some(anatomy(&info.model.path).map_err(|e| self.broken(e))?);
+        }
         self.info = Some(info.clone());
         Ok(())
     }

@@ -1,6 +1,30 @@
 //! Modelled devices: a roofline for networks that were never measured there, and heat that makes them slow on the way.
 
-use crate::support::{deadtime, folder, json, root, text};
+use std::sync::Arc;
+use std::time::Duration;
+
+use episode::{Driver, Episode, Pumped, Supply};
+use timing::{SimTime, Source};
+
+use crate::support::{deadtime, finish, folder, json, root, text};
+
+#[test]
+fn a_fork_takes_the_heat_along() {
+    let scenario = scenario::load(&root().join("scenarios/heat.toml")).expect("it ships");
+    let setup = scenario.setup(3).expect("a setup");
+    let device = scenario::device("jetson-nano:resnet50-256", None, &setup.device).expect("it ships");
+    let mut episode = Episode::new(Arc::new(setup), Source::Device(Arc::new(device))).expect("a valid setup");
+    let mut driver = Driver::new(Supply::Nobody);
+    let half = SimTime(30_000_000_000);
+    assert_eq!(driver.pump(&mut episode, half, Duration::ZERO), Pumped::Reached);
+    let mut fork = episode.clone();
+    let warm = |episode: &Episode| episode.line().warmth(episode.plant().tick_start()).expect("a device");
+    assert!(warm(&episode).celsius > 80.0, "{:?}", warm(&episode));
+    finish(&mut episode);
+    finish(&mut fork);
+    assert_eq!((episode.digest(), warm(&episode)), (fork.digest(), warm(&fork)));
+    assert!(warm(&fork).throttled_s > 0.0);
+}
 
 #[test]
 fn a_hot_device_is_late_in_the_end_and_a_cool_one_is_not() {

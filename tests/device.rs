@@ -54,7 +54,8 @@ fn a_hot_device_is_late_in_the_end_and_a_cool_one_is_not() {
 #[test]
 fn another_board_or_power_mode_decides() {
     let goals = |latency: &str| {
-        let run = |seed: u64| deadtime(&["run", "onboard", "--latency", latency, "--seed", &seed.to_string(), "--json"]);
+        let run =
+            |seed: u64| deadtime(&["run", "onboard", "--latency", latency, "--seed", &seed.to_string(), "--json"]);
         (0..6).filter(|seed| json(&run(*seed))["outcome"] == "goal").count()
     };
     assert_eq!(goals("device:agx-orin:retinanet"), 6);
@@ -101,9 +102,9 @@ fn what_the_roofline_misses_is_told() {
     // The cliff of the Edge TPU.
     let ms = |size: &str| {
         let estimates = report["estimates"].as_array().expect("estimates");
-        let found = estimates.iter().find(|e| {
-            e["device"] == "coral-usb" && e["network"].as_str().is_some_and(|name| name.starts_with(size))
-        });
+        let found = estimates
+            .iter()
+            .find(|e| e["device"] == "coral-usb" && e["network"].as_str().is_some_and(|name| name.starts_with(size)));
         found.and_then(|e| e["ms"].as_f64()).expect("an estimate")
     };
     assert!(ms("6 MB") == ms("8 MB") && ms("10 MB") > ms("8 MB") && ms("20 MB") > 3.0 * ms("8 MB"), "{report}");

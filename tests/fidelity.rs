@@ -105,7 +105,9 @@ fn one_measured_trace_stands_for_live_runs_of_many_seeds() {
     let (_keep, dir) = folder();
     let server = serve(&[]);
     let room = if seeds() >= 100 { 0.01 } else { 0.1 };
-    for (what, place) in [("one trace, here", ["--runtime", "rten"]), ("one trace, a target", ["--target", &server.address])] {
+    for (what, place) in
+        [("one trace, here", ["--runtime", "rten"]), ("one trace, a target", ["--target", &server.address])]
+    {
         let trace = dir.join("trace.json");
         let measure = ["measure", "pilot", "--count", "200", "--json", "--out", text(&trace)];
         json(&deadtime(&[&measure[..], &place[..]].concat()));

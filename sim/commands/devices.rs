@@ -89,13 +89,17 @@ fn cliff(all: &Roofline) -> Result<Vec<Estimate>> {
 }
 
 fn print_text(all: &Roofline, report: &Report, cliff: bool) {
-    println!("modelled, never measured here: --latency device:NAME[@MODE] for the network that drives, device:NAME:NETWORK for a public one");
+    println!(
+        "modelled, never measured here: --latency device:NAME[@MODE] for the network that drives, device:NAME:NETWORK for a public one"
+    );
     for spec in &all.devices {
         println!("  {:14} {}: {}", spec.name, spec.label, with_modes(spec).join(", "));
     }
     let networks: Vec<&str> = all.networks.iter().map(|(name, ..)| name.as_str()).collect();
     println!("  networks: {}", networks.join(", "));
-    println!("\nt = max(operations / (compute * peak), bytes / (bandwidth * limit)) + overhead, fitted to what was recorded");
+    println!(
+        "\nt = max(operations / (compute * peak), bytes / (bandwidth * limit)) + overhead, fitted to what was recorded"
+    );
     for fit in &report.roofline.fits {
         let own: Vec<String> = fit.overheads_ms.iter().map(|(device, ms)| format!("{device} {ms:.2}")).collect();
         println!(

@@ -185,12 +185,7 @@ pub fn complaints(failures: &[String], invalid: bool) -> Vec<String> {
 }
 
 /// Why a measured run is not a certified measurement.
-fn uncertified(
-    driver: &episode::Driver,
-    paced: bool,
-    witness: &Witness,
-    times: &[(Span, ServiceTime)],
-) -> Vec<String> {
+fn uncertified(driver: &episode::Driver, paced: bool, witness: &Witness, times: &[(Span, ServiceTime)]) -> Vec<String> {
     if !paced {
         let unpaced = "measured without keeping to the wall clock (--unpaced): an idling device answers differently";
         return vec![unpaced.into()];

@@ -208,9 +208,7 @@ mod tests {
     #[test]
     fn other_threads_of_ours_are_told_and_an_engines_are_not() {
         let with = |aside| Readings { aside: Some(aside), ..readings(500.0, 0.0, 70.0) };
-        let told = |aside, threads| {
-            complaints(&with(20.0), &with(20.0 + aside), Duration::from_secs(10), threads, 4)
-        };
+        let told = |aside, threads| complaints(&with(20.0), &with(20.0 + aside), Duration::from_secs(10), threads, 4);
         assert_eq!(told(150.0, 1), [""; 0], "bars and logs");
         assert!(told(700.0, 1)[0].contains("other threads of this program"), "{:?}", told(700.0, 1));
         assert_eq!(told(700.0, 2), [""; 0], "its second thread");

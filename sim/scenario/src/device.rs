@@ -11,8 +11,7 @@ use crate::read::{from_toml, read_text};
 use crate::{ScenarioError, profile};
 
 /// The files that are built in.
-const DEVICES: (&str, &str) =
-    ("assets/roofline/devices.toml", include_str!("../../../assets/roofline/devices.toml"));
+const DEVICES: (&str, &str) = ("assets/roofline/devices.toml", include_str!("../../../assets/roofline/devices.toml"));
 const NETWORKS: (&str, &str) =
     ("assets/roofline/networks.toml", include_str!("../../../assets/roofline/networks.toml"));
 

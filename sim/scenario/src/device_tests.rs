@@ -18,7 +18,9 @@ fn every_device_and_point_that_ships_is_sound() {
             let name = format!("{}{mode}:resnet50", spec.name);
             let modelled = device(&name, None, &Conditions::default()).unwrap();
             assert!(median_ms(&modelled.profile) > 0.1, "{name}");
-            assert!(modelled.profile.label.contains("roofline") && modelled.profile.source.contains("general knowledge"));
+            assert!(
+                modelled.profile.label.contains("roofline") && modelled.profile.source.contains("general knowledge")
+            );
             assert!(modelled.body.active_w >= modelled.body.idle_w);
         }
     }

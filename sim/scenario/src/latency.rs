@@ -33,8 +33,7 @@ pub enum Latency {
 /// Ten minutes: more is a typing mistake.
 const MAX_MS: f64 = 600_000.0;
 
-const LATENCIES: &str = 
-    "measured, zero, fixed:MS, service:MS, replay:FILE, profile:NAME or device:NAME[@MODE][:NETWORK], such as fixed:100";
+const LATENCIES: &str = "measured, zero, fixed:MS, service:MS, replay:FILE, profile:NAME or device:NAME[@MODE][:NETWORK], such as fixed:100";
 
 impl fmt::Display for Latency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -187,7 +186,15 @@ mod tests {
 
     #[test]
     fn reads_what_it_writes() {
-        for text in ["measured", "zero", "fixed:100", "service:12.5", "replay:a/b.mcap", "profile:coral-usb-vgg16", "device:agx-orin@30w"] {
+        for text in [
+            "measured",
+            "zero",
+            "fixed:100",
+            "service:12.5",
+            "replay:a/b.mcap",
+            "profile:coral-usb-vgg16",
+            "device:agx-orin@30w",
+        ] {
             assert_eq!(text.parse::<Latency>().unwrap().to_string(), text);
         }
         for text in ["hold", "watchdog:150", "predict", "governor"] {

@@ -133,7 +133,8 @@ fn fit(runtime: &str, points: &[Seen]) -> RuntimeFit {
     devices.sort_unstable();
     devices.dedup();
     let cost = |at: [f64; 3]| devices.iter().map(|device| overhead(points, device, at).0).sum::<f64>();
-    let steps = |n: i32, from: f64, to: f64| (0..n).map(move |k| from * (to / from).powf(f64::from(k) / f64::from(n - 1)));
+    let steps =
+        |n: i32, from: f64, to: f64| (0..n).map(move |k| from * (to / from).powf(f64::from(k) / f64::from(n - 1)));
     let mut best = (f64::INFINITY, [1.0, 1.0, 1.0]);
     for compute in steps(20, 0.02, 1.0) {
         for bandwidth in steps(20, 0.05, 1.0) {
@@ -234,10 +235,8 @@ mod tests {
             recorded: (compute / 0.4).max(bytes / 0.6) + overhead,
         };
         let works = [(0.1, 0.2), (1.0, 0.3), (5.0, 1.0), (0.2, 3.0), (0.3, 9.0)];
-        let points: Vec<Seen> = works
-            .iter()
-            .flat_map(|&(c, b)| [plant("a", 0.5, c, b), plant("b", 1.0, c, b)])
-            .collect();
+        let points: Vec<Seen> =
+            works.iter().flat_map(|&(c, b)| [plant("a", 0.5, c, b), plant("b", 1.0, c, b)]).collect();
         let fit = fit("r", &points);
         assert!((fit.compute / 0.4 - 1.0).abs() < 0.05 && (fit.bandwidth / 0.6 - 1.0).abs() < 0.05, "{fit:?}");
         assert!(points.iter().all(|point| (fit.predict(point) / point.recorded - 1.0).abs() < 0.05), "{fit:?}");

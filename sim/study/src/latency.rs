@@ -28,11 +28,7 @@ pub fn source(latency: &Latency) -> Result<Source, StudyError> {
 }
 
 /// Where service times come from; a modelled device is under these conditions and runs `work`, unless it names a network itself.
-pub fn source_under(
-    latency: &Latency,
-    conditions: &Conditions,
-    work: Option<&Workload>,
-) -> Result<Source, StudyError> {
+pub fn source_under(latency: &Latency, conditions: &Conditions, work: Option<&Workload>) -> Result<Source, StudyError> {
     Ok(match latency {
         Latency::Measured => Source::Measured,
         Latency::Zero => Source::ZERO,

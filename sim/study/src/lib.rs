@@ -54,9 +54,7 @@ pub use drive::Trial;
 pub use error::StudyError;
 pub use expectation::{Proved, prove};
 pub use held_out::{HELD_OUT_FROM, TOLERANCE_M};
-pub use latency::{
-    engine_name, needs_workload, pilot_named, runtime_line, source, source_under, trace_of, workload,
-};
+pub use latency::{engine_name, needs_workload, pilot_named, runtime_line, source, source_under, trace_of, workload};
 pub use page::page;
 pub use phase::{Diagram, phase_chart, phase_grid};
 pub use pool::{Load, Progress};

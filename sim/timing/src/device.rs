@@ -146,9 +146,9 @@ impl Heat {
             self.hottest = self.hottest.max(self.celsius);
             self.device_j += watts * seconds;
             if self.slow {
-                self.slow_for = self.slow_for + span;
+                self.slow_for += span;
             }
-            self.at = self.at + span;
+            self.at += span;
             if crossing.is_some_and(|s| Span::from_secs(s) <= span) {
                 self.slow = !self.slow;
             }

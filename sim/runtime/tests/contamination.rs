@@ -32,9 +32,13 @@ fn write(root: &Path, file: &str, text: &str) {
 /// What a witness says that sees only this folder, when `cause` happens in it.
 fn told(before: &[(&str, &str)], cause: &[(&str, &str)]) -> String {
     let root = tempfile::tempdir().unwrap();
-    before.iter().for_each(|(file, text)| write(root.path(), file, text));
+    for (file, text) in before {
+        write(root.path(), file, text);
+    }
     let witness = Witness::begin_under(root.path());
-    cause.iter().for_each(|(file, text)| write(root.path(), file, text));
+    for (file, text) in cause {
+        write(root.path(), file, text);
+    }
     witness.complaints(engine().info()).join("; ")
 }
 

@@ -25,7 +25,8 @@ pub struct Overrides {
     #[arg(long, value_name = "M")]
     pub model: Option<String>,
     /// Where latency comes from: measured, zero, fixed:MS (a pure delay), service:MS (occupies the device), replay:FILE
-    /// (a trace or a log), profile:NAME (a device's published numbers, modelled)
+    /// (a trace or a log), profile:NAME (a device's published numbers, modelled), device:NAME[@MODE][:NETWORK] (a roofline of a
+    /// device that runs this network, or a public one: modelled; `deadtime devices` lists them)
     #[arg(long, value_name = "L")]
     pub latency: Option<Latency>,
     /// The device's queue rule: newest, skip, fifo:DEPTH, batch:N:TIMEOUT_MS, pipeline
@@ -171,9 +172,20 @@ pub fn in_words(report: &Report) -> String {
     format!("{}{help}", chain.join(": "))
 }
 
-/// Gives engines to studies, which are told in words what failed.
+/// Gives engines to studies, which are told in words what failed. `MODEL@grpc://HOST:PORT` is a model of a target.
 pub fn loader(options: runtime::Options) -> impl Fn(&str) -> Result<Box<dyn Engine>, String> + Sync {
-    move |model| engine(model, &options).map_err(|report| in_words(&report))
+    move |name| {
+        let engine = match name.split_once("@grpc://") {
+            Some((model, place)) => on_target(model, &format!("grpc://{place}")),
+            None => engine(name, &options),
+        };
+        engine.map_err(|report| in_words(&report))
+    }
+}
+
+fn on_target(model: &str, address: &str) -> Result<Box<dyn Engine>> {
+    let address = address.parse().map_err(|why| miette!("{why}"))?;
+    RemoteOptions::default().connect(model, 1, address)
 }
 
 /// An error of a study with all that it has to say.
@@ -294,9 +306,20 @@ fn network(scenario: &scenario::Scenario, text: &str) -> Result<timing::Network>
     Ok(scenario.loaded(scenario::network(text)?))
 }
 
-/// Where service times come from.
+/// Where service times come from, as a change on the way: a modelled device must name its network.
 pub fn source(latency: &Latency) -> Result<Source> {
     study::source(latency).map_err(report)
+}
+
+/// Where the service times of a setup come from: a modelled device runs the network that drives.
+pub fn source_of(setup: &Setup) -> Result<Source> {
+    let work = match &setup.pilot {
+        PilotSpec::Network { model } | PilotSpec::Surrogate { model } if study::needs_workload(&setup.latency) => {
+            Some(study::workload(&assets::model(model)).map_err(report)?)
+        }
+        _ => None,
+    };
+    study::source_under(&setup.latency, &setup.device, work.as_ref()).map_err(report)
 }
 
 /// Loads a model and starts its worker; what `meanwhile` does with the engine happens before.
@@ -325,9 +348,13 @@ pub fn engine(model: &str, options: &Options) -> Result<Box<dyn Engine>> {
 
 /// Joins a setup with what runs its network; `load` gives the worker of a model.
 pub fn launch(mut setup: Setup, load: impl FnOnce(&str) -> Result<Worker>) -> Result<Launched> {
-    let source = source(&setup.latency)?;
     let latency = setup.latency.clone();
     let mut remarks = Vec::new();
+    // Before a worker is started: what is wrong with it is told at once.
+    let source = source_of(&setup)?;
+    if let Some(device) = source.device() {
+        remarks.push(format!("modelled: {} ({})", device.profile.label, device.profile.source));
+    }
     let (supply, model, engine) = match &setup.pilot {
         PilotSpec::Network { model } | PilotSpec::Surrogate { model } => {
             let (worker, name) = (load(model)?, model.clone());

@@ -53,6 +53,8 @@ enum Command {
     Serve(commands::serve::Args),
     /// Make a trace of latencies that were recorded elsewhere
     Import(commands::import::Args),
+    /// List the devices that can be modelled, and how far each model may be off
+    Devices(commands::devices::Args),
     /// Show which runtimes and devices are here, what is missing and how to get it
     Doctor(commands::doctor::Args),
     /// Print the JSON Schema of scenario files, or of plans of sweeps
@@ -89,6 +91,7 @@ fn main() -> ExitCode {
         Command::Measure(args) => commands::measure::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
         Command::Import(args) => commands::import::run(&args),
+        Command::Devices(args) => commands::devices::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Schema(args) => commands::schema(&args),
         Command::Collect(args) => commands::collect::run(&args),

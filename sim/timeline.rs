@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use episode::{Entry, Summary, TickEntry};
+use episode::{DeviceReport, Entry, Summary, TickEntry};
 use plant::Command;
 
 /// Columns of the timeline.
@@ -61,6 +61,25 @@ impl Timeline {
     }
 }
 
+/// What a modelled device came to.
+fn device_line(device: &DeviceReport) -> String {
+    let warmth = &device.warmth;
+    let slowed = if warmth.throttled_s > 0.0 {
+        format!("; its clocks were lowered for {:.1} s", warmth.throttled_s)
+    } else {
+        String::new()
+    };
+    let metre = device.energy_j_per_m.map_or_else(String::new, |j| format!(", {j:.2} J a metre"));
+    let battery = warmth.battery_left.map_or_else(String::new, |left| match warmth.battery_empty_s {
+        Some(at) => format!("; the battery would have been empty after {at:.1} s"),
+        None => format!("; {:.1} % of the battery left", left * 100.0),
+    });
+    format!(
+        "  device     {:.1} W{metre}; {:.1} C at the end, {:.1} C at most{slowed}{battery}; modelled\n",
+        warmth.mean_w, warmth.celsius, warmth.celsius_max
+    )
+}
+
 /// The verdict and the numbers behind it.
 pub fn verdict(summary: &Summary) -> String {
     let Summary { scenario, seed, outcome, sim_seconds, latency_ms, age_ms, .. } = summary;
@@ -92,6 +111,9 @@ pub fn verdict(summary: &Summary) -> String {
     );
     let clearance = summary.min_clearance_m.map_or_else(|| "none to measure".into(), |m| format!("{m:.3} m at least"));
     let _ = writeln!(text, "  clearance  {clearance}; at most {:.3} m driven blind", summary.blind_m_max);
+    if let Some(device) = &summary.device {
+        text.push_str(&device_line(device));
+    }
     if summary.overhead_us.p50 > 0.0 {
         let _ = writeln!(
             text,

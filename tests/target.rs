@@ -10,9 +10,9 @@ use std::time::Duration;
 use crate::support::{deadtime, folder, json, root, text};
 
 /// A server that goes away with the test.
-struct Server {
+pub(crate) struct Server {
     process: Child,
-    address: String,
+    pub(crate) address: String,
     said: Vec<String>,
 }
 
@@ -29,7 +29,7 @@ fn program(args: &[&str]) -> Command {
     command
 }
 
-fn serve(more: &[&str]) -> Server {
+pub(crate) fn serve(more: &[&str]) -> Server {
     let args = ["serve", "--bind", "127.0.0.1:0", "--models", "pilot", "--runtime", "rten", "--offline"];
     let process = program(&[&args, more].concat()).stdout(Stdio::piped()).spawn().expect("the server starts");
     let mut server = Server { process, address: String::new(), said: Vec::new() };
@@ -292,4 +292,36 @@ fn mlserver_drives_the_robot() {
     assert!(runtime.contains("mlserver") && runtime.contains("residence not reported"), "{runtime}");
     assert_eq!((far["outcome"].as_str(), far["lost"].as_u64()), (Some("goal"), Some(0)), "{far}");
     assert_eq!(far["link_ms"]["max"], 0.0, "not known, so not told: {far}");
+}
+
+#[test]
+fn a_model_that_tvm_compiled_drives_the_robot() {
+    let Some(python) = std::env::var_os("TVM_PYTHON") else {
+        eprintln!(
+            "SKIPPED: no TVM (pip install -r training/requirements-tvm.txt, and set TVM_PYTHON to that environment's python)"
+        );
+        return;
+    };
+    let (_keep, dir) = folder();
+    let script = |name: &str| {
+        let mut command = Command::new(&python);
+        command.arg(root().join("training").join(name)).env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+    };
+    let model = root().join("assets/models/pilot.onnx");
+    let compiled = script("tvm_compile.py").arg(model).args(["--out", text(&dir)]).output().expect("it starts");
+    assert!(compiled.status.success(), "{}", stderr(&compiled));
+    let process = script("tvm_serve.py").arg(&dir).args(["--port", "0"]).stdout(Stdio::piped()).spawn();
+    let mut server = Server { process: process.expect("it starts"), address: String::new(), said: Vec::new() };
+    let mut lines = BufReader::new(server.process.stdout.take().expect("a pipe")).lines();
+    let line = lines.next().expect("it serves").expect("text");
+    line.rsplit(' ').next().expect("an address").clone_into(&mut server.address);
+    let (far, _) = run_replay_and_run_here(&server.address, &dir, "auto");
+    let runtime = far["runtime"].as_str().expect("a name");
+    assert!(runtime.contains("on tvm ") && runtime.contains("residence reported"), "{runtime}");
+    assert_eq!((far["outcome"].as_str(), far["lost"].as_u64()), (Some("goal"), Some(0)), "{far}");
+    let both = format!("pilot,pilot@{}", server.address);
+    let compare = ["compare", "lesson", "--models", &both, "--seeds", "2", "--samples", "40", "--json"];
+    let compared = json(&deadtime(&compare));
+    assert!(compared["models"][1]["runtime"].as_str().is_some_and(|runtime| runtime.contains("tvm")), "{compared}");
 }

@@ -15,7 +15,7 @@ use timing::{Source, Span};
 use super::bar::Bar;
 use super::{NOTHING, UNTRUSTED, jobs, json_text, print_json, write_files};
 use crate::assets;
-use crate::launch::{Overrides, RuntimeOptions, engine, loader, report, source};
+use crate::launch::{Overrides, RuntimeOptions, engine, loader, report, source, source_of};
 
 /// Options of `blame`.
 #[derive(clap::Args, Debug)]
@@ -101,6 +101,7 @@ fn from_log(args: &Args, path: &Path) -> Result<Accused> {
     let again = || -> Result<Source> { Ok(Source::Replay(Arc::new(record::trace(path).into_diagnostic()?))) };
     let source = match latency {
         Latency::Measured | Latency::Replay(_) => again()?,
+        Latency::Device(_) => source_of(&setup)?,
         other => source(&other)?,
     };
     // What a clock, a trace or a profile told after an edit: the log holds it frame by frame.
@@ -121,7 +122,7 @@ fn from_scenario(args: &Args) -> Result<Accused> {
             "found measured latency; expected a run that is already known"
         ));
     }
-    let source = source(&setup.latency)?;
+    let source = source_of(&setup)?;
     accused(args, setup, source, Vec::new())
 }
 

@@ -23,6 +23,10 @@ pub struct Candidates {
     /// Stored traces that are judged too, as `deadtime measure --out` writes them
     #[arg(long, value_name = "TRACE,...", value_delimiter = ',')]
     pub traces: Vec<PathBuf>,
+    /// Modelled devices that are judged too, with each of --models (or the network that drives): agx-orin, jetson-nano@5w,
+    /// coral-usb:resnet50-299; `deadtime devices` lists them
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub devices: Vec<String>,
     #[command(flatten)]
     pub runtime: RuntimeOptions,
 }
@@ -51,8 +55,29 @@ impl Candidates {
         for path in &self.traces {
             all.push(study::stored(path).map_err(report)?);
         }
+        for device in &self.devices {
+            for model in self.run_on(device, scenario, &models)? {
+                all.push(study::modelled(device, &model, &assets::model(&model), &course).map_err(report)?);
+            }
+        }
         all.extend(study::devices());
         Ok(all)
+    }
+
+    /// The networks that a modelled device is judged with.
+    fn run_on(&self, device: &str, scenario: &Scenario, measured: &[String]) -> Result<Vec<String>> {
+        if scenario::names_network(device) {
+            return Ok(vec![String::new()]);
+        }
+        if !self.models.is_empty() && !measured.is_empty() {
+            return Ok(measured.to_vec());
+        }
+        scenario.controller.model.clone().map(|model| vec![model]).ok_or_else(|| {
+            miette!(
+                help = format!("give --models, or a public network such as {device}:resnet50"),
+                "no network runs on the device `{device}`"
+            )
+        })
     }
 }
 

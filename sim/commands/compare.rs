@@ -19,7 +19,7 @@ pub struct Args {
     /// Scenario files or names, or one test set: set:NAME (of scenarios/sets) or set:FILE
     #[arg(required = true, value_name = "SCENARIO|set:NAME")]
     pub scenarios: Vec<String>,
-    /// Models that ship, ONNX files, or expert, straight, brake_on_sight
+    /// Models that ship, ONNX files, MODEL@grpc://HOST:PORT on a target, or expert, straight, brake_on_sight
     #[arg(long, value_name = "A,B,...", value_delimiter = ',', required = true)]
     pub models: Vec<String>,
     /// A number of seeds, a range A..B, or a list; 20 unless a test set says
@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long, value_parser = super::collect::rate, value_name = "HZ")]
     pub hz: Option<Rate>,
     /// Each model's real latency: measured (alone, before anything is driven), zero, fixed:MS, service:MS, profile:NAME,
-    /// replay:FILE; one for all, or one for each model
+    /// device:NAME[@MODE][:NETWORK], replay:FILE; one for all, or one for each model
     #[arg(long, value_name = "L,...", value_delimiter = ',', default_value = "measured")]
     pub latency: Vec<Latency>,
     /// The two models that exchange their latencies; the first and the last by default

@@ -36,6 +36,9 @@ struct Report {
     runtimes: Vec<Rung>,
     models: Vec<String>,
     profiles: Vec<String>,
+    /// Devices that can be modelled.
+    devices: Vec<String>,
+    power: Vec<runtime::Power>,
 }
 
 /// `deadtime doctor`.
@@ -57,6 +60,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         runtimes,
         models: assets::models(),
         profiles: scenario::profiles().into_iter().map(|profile| profile.name).collect(),
+        devices: scenario::roofline().devices.into_iter().map(|spec| spec.name).collect(),
+        power: power(),
     };
     if args.json {
         print_json(&report);
@@ -81,7 +86,18 @@ fn print_text(report: &Report) {
     }
     println!("models:    {}", report.models.join(", "));
     println!("profiles:  {} (modelled from published numbers)", report.profiles.join(", "));
+    println!("devices:   {} (modelled by a roofline; see `deadtime devices`)", report.devices.join(", "));
+    for line in report.power.iter().map(super::measure::power_line) {
+        println!("power:     {line}");
+    }
     println!("nothing above is needed to begin: the built-in rten runs every model that ships");
+}
+
+/// Over a tenth of a second, idle.
+fn power() -> Vec<runtime::Power> {
+    let meter = runtime::Meter::begin();
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    meter.end()
 }
 
 /// The processor, in the words of the system.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use episode::Percentiles;
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::{IntoDiagnostic, Result, WrapErr};
-use runtime::{Engine, MeasureOptions, Optimisation};
+use runtime::{Engine, MeasureOptions, Meter, Optimisation, Power};
 use serde::Serialize;
 use timing::{Span, Trace};
 
@@ -61,6 +61,8 @@ struct Report {
     post_ms: Percentiles,
     /// Measured way to a target and back, beside the total.
     link_ms: Percentiles,
+    /// What this machine took meanwhile, where it tells; a target's power is its own affair.
+    power: Vec<Power>,
     trusted: bool,
     complaints: Vec<String>,
 }
@@ -75,7 +77,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     eprintln!("runtime: {}", runtime_line(&info));
     let wanted = MeasureOptions { hz: args.hz, count: args.count, batch: args.batch, ..MeasureOptions::default() };
     let seconds = (wanted.count + wanted.warm_up) as f64 / args.hz.max(1e-3);
+    let meter = Meter::begin();
     let measurement = with_progress(seconds, || runtime::measure(engine.as_mut(), &wanted)).into_diagnostic()?;
+    let power = if args.remote.target.is_some() { Vec::new() } else { meter.end() };
     let runtime = engine_name(&info);
     if let Some(out) = &args.out {
         record::write_trace(out, &Trace { batch: args.batch, ..trace_of(&info, &measurement) }).into_diagnostic()?;
@@ -96,6 +100,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         compute_ms: of(|s| s.host_to_device + s.compute + s.device_to_host),
         post_ms: of(|s| s.post),
         link_ms: of(timing::ServiceTime::link),
+        power,
         trusted: measurement.trusted,
         complaints: measurement.complaints.clone(),
     };
@@ -152,10 +157,21 @@ fn print_text(report: &Report, out: Option<&PathBuf>) {
     if report.link_ms.max > 0.0 {
         println!("  the link is both ways and beside the total; each way is half of it, to within that half");
     }
+    for line in report.power.iter().map(power_line) {
+        println!("  power    {line}");
+    }
     for complaint in &report.complaints {
         println!("  not certified: {complaint}");
     }
     if let Some(out) = out {
         println!("trace: {0}; use it with --latency replay:{0}", out.display());
+    }
+}
+
+/// A reading, or why there is none.
+pub fn power_line(power: &Power) -> String {
+    match (power.watts, &power.missing) {
+        (Some(watts), _) => format!("{watts:.2} W, {}", power.source),
+        (None, why) => format!("{}: {}", power.source, why.as_deref().unwrap_or("not available")),
     }
 }

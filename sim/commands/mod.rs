@@ -6,6 +6,7 @@ pub mod budget;
 pub mod candidates;
 pub mod collect;
 pub mod compare;
+pub mod devices;
 pub mod doctor;
 pub mod fusion;
 pub mod import;

@@ -64,8 +64,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let between = ((speed.0, speed.1), (args.latency.0, args.latency.1));
     let plan = study::phase_grid(scenario.name(), between, args.cells, &args.seeds).map_err(report)?;
-    let sweep =
-        Sweep::new(Grid::new(plan, scenario)?, env!("CARGO_PKG_VERSION"), &|_| String::new()).map_err(report)?;
+    let sweep = Sweep::new(Grid::new(plan, scenario)?, env!("CARGO_PKG_VERSION"), &assets::model).map_err(report)?;
     let candidates = args.candidates.all(&sweep.grid().base)?;
     let load = loader(args.candidates.runtime.options());
     let rows = sweep.rows(jobs(args.jobs), &load, &Bar::default()).map_err(report)?;

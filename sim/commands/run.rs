@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use miette::{IntoDiagnostic, Result};
 use runtime::Witness;
 use scenario::{Facts, Latency};
-use timing::{SimTime, Span};
+use timing::{ServiceTime, SimTime, Span};
 
 use super::{FAILED, INTERRUPT, INTERRUPTED, UNTRUSTED, heed_interrupts, print_json};
 use crate::assets;
@@ -138,6 +138,7 @@ pub fn go(launched: &mut Launched, paced: bool, sink: &mut dyn FnMut(&Entry, Sim
     let measured = labels.latency == Latency::Measured;
     let paced = paced && measured;
     episode.keep_log();
+    let mut times: Vec<(Span, ServiceTime)> = Vec::new();
     let witness = Witness::begin();
     let start = Instant::now();
     loop {
@@ -146,6 +147,9 @@ pub fn go(launched: &mut Launched, paced: bool, sink: &mut dyn FnMut(&Entry, Sim
         let slice = episode.plant().tick_start() + Span::from_ms(40.0);
         let pumped = driver.pump(episode, until.min(slice), Duration::from_millis(50));
         for entry in episode.take_log() {
+            if let (true, Entry::Predicted(prediction)) = (measured, &entry) {
+                times.push((Span::ZERO, prediction.service));
+            }
             sink(&entry, episode.now());
         }
         match pumped {
@@ -157,7 +161,7 @@ pub fn go(launched: &mut Launched, paced: bool, sink: &mut dyn FnMut(&Entry, Sim
     }
     let wall = start.elapsed().as_secs_f64();
     // Asked at once: what comes after is no part of the measurement.
-    let uncertified = if measured { uncertified(driver, paced, &witness) } else { Vec::new() };
+    let uncertified = if measured { uncertified(driver, paced, &witness, &times) } else { Vec::new() };
     let mut summary = labels.complete(Summary::of(episode));
     summary.wall_seconds = wall;
     summary.realtime_factor = summary.sim_seconds / wall.max(1e-9);
@@ -181,13 +185,14 @@ pub fn complaints(failures: &[String], invalid: bool) -> Vec<String> {
 }
 
 /// Why a measured run is not a certified measurement.
-fn uncertified(driver: &episode::Driver, paced: bool, witness: &Witness) -> Vec<String> {
+fn uncertified(driver: &episode::Driver, paced: bool, witness: &Witness, times: &[(Span, ServiceTime)]) -> Vec<String> {
     if !paced {
         let unpaced = "measured without keeping to the wall clock (--unpaced): an idling device answers differently";
         return vec![unpaced.into()];
     }
     let mut complaints = driver.engine().map(|engine| witness.complaints(engine)).unwrap_or_default();
     complaints.extend(driver.complaints());
+    complaints.extend(runtime::unsteady(times));
     // One start in a hundred may be late: this is not a real-time operating system.
     if let Some(share) = driver.cadence_off().filter(|share| *share > 0.01) {
         complaints.push(format!("{:.1} % of the starts were more than 10 % off their cadence", share * 100.0));

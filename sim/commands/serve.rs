@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
 use miette::{IntoDiagnostic, Result, miette};
-use runtime::Engine;
+use runtime::{Engine, Meter};
 use target::{ServeOptions, Served};
 
+use super::measure::power_line;
 use super::{INTERRUPT, heed_interrupts};
 use crate::assets;
 use crate::launch::{RuntimeOptions, model_name, runtime_line, token};
@@ -45,6 +46,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     heed_interrupts();
     let guarded = options.token.is_some();
+    let meter = Meter::begin();
     let ready = |address: SocketAddr| {
         say(format_args!("serving on grpc://{address} (health and metadata: http://{address}/v2); Ctrl-C stops it"));
         if !address.ip().is_loopback() {
@@ -56,6 +58,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
     };
     target::serve(&options, models, ready, || INTERRUPT.load(Ordering::Relaxed)).into_diagnostic()?;
+    for line in meter.end().iter().map(power_line) {
+        say(format_args!("power since the start: {line}"));
+    }
     say(format_args!("stopped"));
     Ok(ExitCode::SUCCESS)
 }

@@ -123,8 +123,7 @@ fn prepare(run: &Run) -> Result<Sweep> {
     };
     let base = assets::load_scenario(Path::new(&plan.scenario))?;
     let grid = Grid::new(plan, base)?;
-    let hash = |model: &str| std::fs::read(assets::model(model)).map_or_else(|_| "none".into(), |b| study::sha256(&b));
-    Sweep::new(grid, env!("CARGO_PKG_VERSION"), &hash).map_err(report)
+    Sweep::new(grid, env!("CARGO_PKG_VERSION"), &assets::model).map_err(report)
 }
 
 /// Gives engines for the keys of a sweep, `RUNTIME:MODEL`.

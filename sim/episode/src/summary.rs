@@ -1,6 +1,7 @@
 //! What a run came to: the object that `deadtime run --json` prints.
 
 use serde::Serialize;
+use timing::Warmth;
 
 use crate::{Episode, Outcome, Percentiles, Story};
 
@@ -22,6 +23,16 @@ pub struct OverheadUs {
     pub p50: f64,
     /// 99th percentile.
     pub p99: f64,
+}
+
+/// What a modelled device came to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct DeviceReport {
+    /// Heat, power and battery at the end.
+    #[serde(flatten)]
+    pub warmth: Warmth,
+    /// What the device took for each metre of the way, J; null where the robot did not move.
+    pub energy_j_per_m: Option<f64>,
 }
 
 /// The result of a run.
@@ -77,6 +88,8 @@ pub struct Summary {
     pub hand_over_us: OverheadUs,
     /// The rolling digest of the last tick, hexadecimal.
     pub digest: String,
+    /// The modelled device, where one answered; null elsewhere.
+    pub device: Option<DeviceReport>,
     /// Whether the measurement behind it can be relied upon.
     pub trusted: bool,
     /// If not, why.
@@ -117,9 +130,16 @@ impl Summary {
             overhead_us: OverheadUs::default(),
             hand_over_us: OverheadUs::default(),
             digest: format!("{:016x}", episode.digest()),
+            device: device(episode),
             trusted: true,
             complaints: Vec::new(),
             story: episode.story().cloned(),
         }
     }
+}
+
+fn device(episode: &Episode) -> Option<DeviceReport> {
+    let warmth = episode.line().warmth(episode.plant().tick_start())?;
+    let way = episode.plant().robot().odometer;
+    Some(DeviceReport { warmth, energy_j_per_m: (way > 0.01).then(|| warmth.energy_j / way) })
 }

@@ -57,6 +57,7 @@ impl From<&Edit> for EditMessage {
                     Source::Measured => ("measured".into(), None),
                     Source::Replay(trace) => (format!("replay of {} on {}", trace.model, trace.device), None),
                     Source::Profile(profile) => (format!("profile:{}", profile.name), None),
+                    Source::Device(device) => (format!("device:{}", device.profile.name), None),
                     Source::Service(span) => (format!("service:{}", span.ms()), Some(*span)),
                     Source::Fixed(span) => (format!("fixed:{}", span.ms()), Some(*span)),
                     Source::Recorded { .. } => ("recorded".into(), None),

@@ -32,6 +32,9 @@ pub struct Anatomy {
     pub macs: Option<u64>,
     /// Why `macs` is `None`.
     pub uncounted: Option<String>,
+    /// Elements of the outputs of what is counted in `macs`; 0 where that is `None`.
+    #[serde(default)]
+    pub activations: u64,
     /// Nodes of the main graph by operator; those outside ONNX's own domain as `domain:Operator`.
     pub operators: BTreeMap<String, usize>,
     /// Operators that took another one into themselves, as the engine notes it on the fused node: `FusedConv` with `Relu`.
@@ -104,14 +107,15 @@ impl<'a> Parts<'a> {
             }
         }
         match self.macs() {
-            Ok(macs) => anatomy.macs = Some(macs),
+            Ok((macs, activations)) => (anatomy.macs, anatomy.activations) = (Some(macs), activations),
             Err(reason) => anatomy.uncounted = Some(reason),
         }
         Ok(anatomy)
     }
 
-    /// Walks the nodes in their order, which ONNX requires to be that of their use.
-    fn macs(&self) -> Result<u64, String> {
+    /// Multiply-accumulates, and elements of what they make. Walks the nodes in their order, which ONNX requires to be that of
+    /// their use.
+    fn macs(&self) -> Result<(u64, u64), String> {
         let mut known: BTreeMap<&str, Known> = BTreeMap::new();
         for (name, shape) in &self.inputs {
             if let Some(shape) = shape {
@@ -121,16 +125,20 @@ impl<'a> Parts<'a> {
         for tensor in &self.stored {
             known.insert(tensor.name, tensor.known());
         }
-        let mut total = 0u64;
+        let (mut total, mut activations) = (0u64, 0u64);
         for node in &self.nodes {
             let inputs: Vec<Option<&Known>> = node.inputs.iter().map(|name| known.get(name)).collect();
             let made = rules::apply(node, &inputs)?;
             total = total.checked_add(made.macs).ok_or("more than 2^64 multiply-accumulates")?;
+            if made.macs > 0 {
+                let elements = made.outputs.iter().filter_map(Known::elements);
+                activations = elements.fold(activations, u64::saturating_add);
+            }
             for (name, value) in node.outputs.iter().zip(made.outputs) {
                 known.insert(name, value);
             }
         }
-        Ok(total)
+        Ok((total, activations))
     }
 }
 

@@ -27,6 +27,11 @@ pub(crate) fn private(parts: &[&str]) -> Result<PathBuf, String> {
     Ok(folder)
 }
 
+/// Where TensorRT's engines are cached, whether or not there are any.
+pub(crate) fn engines() -> Option<PathBuf> {
+    Some(base()?.join("deadtime/tensorrt"))
+}
+
 fn base() -> Option<PathBuf> {
     let absolute = |key| std::env::var_os(key).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))

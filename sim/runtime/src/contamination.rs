@@ -1,9 +1,15 @@
-//! Whether this machine did anything else while an engine was measured.
+//! Whether a measurement is one of the engine alone: what else used the machine meanwhile, and what changed about it.
 
+mod gpu;
+mod readings;
+
+use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{fs, thread};
 
 use crate::EngineInfo;
+pub(crate) use gpu::query as query_gpu;
+use readings::{Clocks, Places, Readings};
 
 /// Cores that others may have used on average: shells and daemons stay below.
 const OTHERS: f64 = 0.15;
@@ -11,38 +17,50 @@ const OTHERS: f64 = 0.15;
 const STEAL: f64 = 0.01;
 /// Kernel clock ticks a second, in the unit of /proc/stat; 100 on every Linux since 2.6.
 const TICKS: f64 = 100.0;
+/// Below this share of its highest clock a processor or GPU idles.
+const IDLE_CLOCK: f64 = 0.5;
+/// Pages that may come back from swap: others' pages count too.
+const SWAPPED: u64 = 16;
+/// Use of a GPU by others before anything is measured, percent.
+const GPU_BUSY: f64 = 10.0;
 
 /// The machine as it was before a measurement: says afterwards what else used it meanwhile.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Witness {
+    places: Places,
     before: Readings,
     since: Instant,
 }
 
-/// Readings of the machine; each is `None` where the system does not tell.
-#[derive(Clone, Copy, Debug, Default)]
-struct Readings {
-    /// Clock ticks of all cores: not idle, and stolen.
-    all: Option<(f64, f64)>,
-    /// Clock ticks of this process: all its threads, and its children, ended or not.
-    own: Option<f64>,
-    /// Times any core was slowed for its heat.
-    throttled: u64,
-    /// Load average over a minute, for systems that tell nothing else.
-    load: Option<f64>,
-}
-
 impl Witness {
-    /// The machine now, before a measurement. Everything this process and its children do from now on is its own work.
+    /// The machine now, before a measurement. What the calling thread, engines and children of this process do from now on is
+    /// the measurement's own work; other threads of this process are not.
     pub fn begin() -> Self {
-        Self { before: Readings::now(), since: Instant::now() }
+        Self::of(Places::here())
+    }
+
+    /// The same of a machine whose `proc`, `sys` and engine cache lie under `root`: for tests.
+    pub fn begin_under(root: &Path) -> Self {
+        Self::of(Places::under(root))
+    }
+
+    fn of(places: Places) -> Self {
+        let before = Readings::now(&places);
+        Self { places, before, since: Instant::now() }
     }
 
     /// Why a measurement of `engine` that began with this witness and ends now is not one of the engine alone and warm; in
-    /// sentences. Empty if nothing disturbed it, as far as the system tells.
+    /// sentences. Empty if nothing disturbed it, as far as the system tells. Ask at once, while the clocks are those of the
+    /// measurement, from the thread that began.
     pub fn complaints(&self, engine: &EngineInfo) -> Vec<String> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let mut complaints = complaints(&self.before, &Readings::now(), self.since.elapsed(), engine.threads, cores);
+        let wall = self.since.elapsed();
+        let mut complaints = complaints(&self.before, &Readings::now(&self.places), wall, engine.threads, cores);
+        if engine.obtained.on_gpu()
+            && let (Some(before), Some(now)) = (&self.before.gpu, gpu::look())
+        {
+            complaints.extend(of_gpu(before, &now));
+        }
         if !engine.warm {
             complaints.push("the engine was never warmed up: give the shapes of its dynamic inputs".to_owned());
         }
@@ -50,19 +68,14 @@ impl Witness {
     }
 }
 
-impl Readings {
-    fn now() -> Self {
-        Self { all: all_ticks(), own: own_ticks(), throttled: throttle_count(), load: load_average() }
-    }
-}
-
 fn complaints(before: &Readings, now: &Readings, wall: Duration, threads: usize, cores: usize) -> Vec<String> {
     let mut complaints = Vec::new();
     let ticks = (wall.as_secs_f64() * TICKS).max(1.0);
+    // A tick is 10 ms, so that a short run can err by one on each side.
+    let most = OTHERS + 2.0 / ticks;
     if let (Some(all), Some(all_before), Some(own), Some(own_before)) = (now.all, before.all, now.own, before.own) {
         let others = ((all.0 - all_before.0) - (own - own_before)) / ticks;
-        // A tick is 10 ms, so that a short run can err by one on each side.
-        if others > OTHERS + 2.0 / ticks {
+        if others > most {
             complaints.push(format!("other programs used {others:.1} cores meanwhile; stop them and measure again"));
         }
         let stolen = (all.1 - all_before.1) / (ticks * cores as f64);
@@ -76,8 +89,69 @@ fn complaints(before: &Readings, now: &Readings, wall: Duration, threads: usize,
     } else if let Some(load) = now.load {
         complaints.extend(load_complaint(load));
     }
+    if let (Some(aside), Some(before)) = (now.aside, before.aside) {
+        // An engine's further threads have no name by which they could be told.
+        let aside = (aside - before) / ticks - (threads.max(1) - 1) as f64;
+        if aside > most {
+            complaints.push(format!(
+                "other threads of this program (a renderer, other episodes) used {aside:.1} cores meanwhile; measure alone"
+            ));
+        }
+    }
     if now.throttled > before.throttled {
         complaints.push("the processor was slowed down because of its heat".to_owned());
+    }
+    complaints.extend(now.cooling.iter().filter_map(|(name, state)| {
+        let earlier = before.cooling.get(name).copied().unwrap_or_default();
+        let alert = name.contains("throttle") && *state > 0;
+        (alert || *state > earlier).then(|| format!("the machine was slowed down because of its heat ({name})"))
+    }));
+    complaints.extend(of_clocks(before.clocks.as_ref(), now.clocks.as_ref()));
+    if now.swapped_in > before.swapped_in + SWAPPED {
+        let pages = now.swapped_in - before.swapped_in;
+        complaints.push(format!("{pages} pages came back from swap meanwhile: there is too little memory"));
+    }
+    if now.engines != before.engines {
+        complaints.push("an engine was built meanwhile: measure again, now that it is there".to_owned());
+    }
+    complaints
+}
+
+fn of_clocks(before: Option<&Clocks>, now: Option<&Clocks>) -> Vec<String> {
+    let (Some(before), Some(now)) = (before, now) else { return Vec::new() };
+    let mut complaints = Vec::new();
+    if now.limit_mhz < before.limit_mhz {
+        complaints.push(format!(
+            "the limit of the processor's clock fell from {:.0} to {:.0} MHz meanwhile",
+            before.limit_mhz, now.limit_mhz
+        ));
+    }
+    if now.governor != "performance" && now.fastest_mhz < IDLE_CLOCK * now.limit_mhz {
+        complaints.push(format!(
+            "the fastest core ran at {:.0} of {:.0} MHz (governor {}): the clocks of an idling machine; set the governor to \
+             performance, or measure a busier loop",
+            now.fastest_mhz, now.limit_mhz, now.governor
+        ));
+    }
+    complaints
+}
+
+fn of_gpu(before: &gpu::Gpu, now: &gpu::Gpu) -> Vec<String> {
+    let mut complaints = Vec::new();
+    if before.hot || now.hot {
+        complaints.push("the GPU was slowed down because of its heat".to_owned());
+    }
+    if before.busy_percent > GPU_BUSY {
+        complaints.push(format!(
+            "the GPU was {:.0} % busy before anything was measured; stop what uses it",
+            before.busy_percent
+        ));
+    }
+    if now.clock_mhz < IDLE_CLOCK * now.limit_mhz {
+        complaints.push(format!(
+            "the GPU ran at {:.0} of {:.0} MHz: the clocks of an idling GPU",
+            now.clock_mhz, now.limit_mhz
+        ));
     }
     complaints
 }
@@ -86,49 +160,10 @@ fn load_complaint(load: f64) -> Option<String> {
     (load > 1.0 + OTHERS).then(|| format!("the load average is {load:.2}; nothing else should run"))
 }
 
-/// (busy, stolen) of the line `cpu` in /proc/stat: user nice system idle iowait irq softirq steal.
-fn all_ticks() -> Option<(f64, f64)> {
-    let stat = fs::read_to_string("/proc/stat").ok()?;
-    let numbers: Vec<f64> = stat.lines().next()?.split_whitespace().skip(1).filter_map(|n| n.parse().ok()).collect();
-    let steal = *numbers.get(7)?;
-    Some((numbers[..7].iter().sum::<f64>() - numbers[3] - numbers[4], steal))
-}
-
-/// utime, stime, cutime and cstime of /proc/self/stat; the name before them may hold spaces and brackets.
-///
-/// A child engine that still runs is not in them: it is added by [`children_ticks`].
-fn own_ticks() -> Option<f64> {
-    let own = process_ticks("self")?;
-    Some(own + children_ticks(std::process::id()))
-}
-
-fn process_ticks(process: &str) -> Option<f64> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    let fields: Vec<&str> = stat[stat.rfind(')')? + 1..].split_whitespace().collect();
-    fields.get(11..15)?.iter().map(|n| n.parse::<f64>().ok()).sum()
-}
-
-fn children_ticks(parent: u32) -> f64 {
-    let tasks = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
-    let children = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-    children.flat_map(|line| line.split_whitespace().filter_map(process_ticks).collect::<Vec<_>>()).sum()
-}
-
-fn load_average() -> Option<f64> {
-    fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
-}
-
-/// Thermal throttling as x86 counts it; other machines do not tell, which is 0.
-fn throttle_count() -> u64 {
-    let cores = fs::read_dir("/sys/devices/system/cpu").into_iter().flatten().flatten();
-    let count =
-        cores.filter_map(|core| fs::read_to_string(core.path().join("thermal_throttle/core_throttle_count")).ok());
-    count.filter_map(|count| count.trim().parse::<u64>().ok()).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use readings::own_ticks;
 
     fn readings(all: f64, stolen: f64, own: f64) -> Readings {
         Readings { all: Some((all, stolen)), own: Some(own), ..Readings::default() }
@@ -168,6 +203,46 @@ mod tests {
         let silent = |load| Readings { load: Some(load), ..Readings::default() };
         assert_eq!(over_ten_seconds(&silent(0.9)), [""; 0]);
         assert!(over_ten_seconds(&silent(2.5))[0].contains("the load average is 2.50"));
+    }
+
+    #[test]
+    fn other_threads_of_ours_are_told_and_an_engines_are_not() {
+        let with = |aside| Readings { aside: Some(aside), ..readings(500.0, 0.0, 70.0) };
+        let told = |aside, threads| complaints(&with(20.0), &with(20.0 + aside), Duration::from_secs(10), threads, 4);
+        assert_eq!(told(150.0, 1), [""; 0], "bars and logs");
+        assert!(told(700.0, 1)[0].contains("other threads of this program"), "{:?}", told(700.0, 1));
+        assert_eq!(told(700.0, 2), [""; 0], "its second thread");
+    }
+
+    #[test]
+    fn clocks_swap_and_a_built_engine_are_told() {
+        let clocks = |fastest_mhz, limit_mhz, governor: &str| {
+            Some(Clocks { fastest_mhz, limit_mhz, governor: governor.to_owned() })
+        };
+        let told = |before: Option<Clocks>, now: Option<Clocks>| of_clocks(before.as_ref(), now.as_ref());
+        assert_eq!(told(clocks(3000.0, 3600.0, "powersave"), clocks(3400.0, 3600.0, "powersave")), [""; 0]);
+        let idle = told(clocks(3000.0, 3600.0, "powersave"), clocks(800.0, 3600.0, "powersave"));
+        assert!(idle[0].contains("ran at 800 of 3600 MHz (governor powersave)"), "{idle:?}");
+        assert_eq!(told(None, clocks(800.0, 3600.0, "powersave")), [""; 0], "a system that tells nothing");
+        let limited = told(clocks(1900.0, 1900.0, "performance"), clocks(1200.0, 1200.0, "performance"));
+        assert!(limited[0].contains("fell from 1900 to 1200 MHz"), "{limited:?}");
+        let swapping = Readings { swapped_in: 500, ..readings(500.0, 0.0, 70.0) };
+        assert!(over_ten_seconds(&swapping)[0].contains("500 pages came back from swap"));
+        let built = Readings { engines: 7, ..readings(500.0, 0.0, 70.0) };
+        assert!(over_ten_seconds(&built)[0].contains("an engine was built meanwhile"));
+        let cooling = [("gpu-throttle-alert".to_owned(), 1)].into();
+        let hot = Readings { cooling, ..readings(500.0, 0.0, 70.0) };
+        assert!(over_ten_seconds(&hot)[0].contains("heat (gpu-throttle-alert)"));
+    }
+
+    #[test]
+    fn a_gpu_that_idles_or_is_hot_or_busy_is_told() {
+        let gpu = |clock_mhz, hot, busy_percent| gpu::Gpu { clock_mhz, limit_mhz: 1980.0, hot, busy_percent };
+        assert_eq!(of_gpu(&gpu(345.0, false, 0.0), &gpu(1755.0, false, 40.0)), [""; 0]);
+        let told = of_gpu(&gpu(345.0, false, 80.0), &gpu(345.0, true, 3.0)).join("; ");
+        for part in ["because of its heat", "80 % busy before", "345 of 1980 MHz"] {
+            assert!(told.contains(part), "{told}");
+        }
     }
 
     #[test]

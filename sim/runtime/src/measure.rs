@@ -17,6 +17,9 @@ const SLIPS: f64 = 0.02;
 const DRIFT: f64 = 0.25;
 /// Drift is judged from this many samples.
 const ENOUGH: usize = 40;
+/// An inference that takes so long, and so many times the median, built an engine on the way.
+const REBUILD: Span = Span(500_000_000);
+const REBUILT: f64 = 50.0;
 
 /// In the complaint about a run that takes longer than a period. Such a model keeps the device busy without a pause, in a
 /// loop as in the measurement.
@@ -134,19 +137,31 @@ impl Run {
                 period * 1e3
             ));
         }
-        complaints.extend(drift(&self.samples));
+        if count < ENOUGH {
+            complaints.push(format!("{count} samples are too few to see whether the engine was warm; take {ENOUGH}"));
+        }
+        complaints.extend(unsteady(&self.samples));
         Measurement { trusted: complaints.is_empty(), samples: self.samples, complaints }
     }
 }
 
-/// Whether the first quarter was slower than the last.
-fn drift(samples: &[(Span, ServiceTime)]) -> Option<String> {
+/// Why times are not those of a warm engine that stays as it is; in sentences. Fewer than 40 say nothing.
+pub fn unsteady(samples: &[(Span, ServiceTime)]) -> Vec<String> {
     if samples.len() < ENOUGH {
-        return Some(format!(
-            "{} samples are too few to see whether the engine was warm; take {ENOUGH}",
-            samples.len()
+        return Vec::new();
+    }
+    let mut complaints: Vec<String> = drift(samples).into_iter().collect();
+    let (slowest, typical) = (samples.iter().map(|(_, time)| time.total()).max().unwrap_or_default(), median(samples));
+    if slowest > REBUILD && slowest > typical.times(REBUILT) {
+        complaints.push(format!(
+            "one inference took {slowest} against a median of {typical}: an engine was built on the way, or the device hung"
         ));
     }
+    complaints
+}
+
+/// Whether the first quarter was slower than the last.
+fn drift(samples: &[(Span, ServiceTime)]) -> Option<String> {
     let quarter = samples.len() / 4;
     let first = median(&samples[..quarter]);
     let last = median(&samples[samples.len() - quarter..]);

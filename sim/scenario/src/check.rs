@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::error::{did_you_mean, nearest};
 use crate::format::{Actor, Controller, PilotKind, RobotKind, Scatter, ScatterKind, Scenario, Trigger};
-use crate::{Bounds, Latency, Number, Outcome, Point, ScenarioError, profiles};
+use crate::{Bounds, Conditions, Latency, Number, Outcome, Point, ScenarioError, Workload, device, profiles};
 
 /// Places lie within a kilometre: floats stay finer than a micrometre there, and a typing mistake shows.
 const PLACE: RangeInclusive<f64> = -1000.0..=1000.0;
@@ -17,6 +17,9 @@ const NOT_NEGATIVE: RangeInclusive<f64> = 0.0..=1e9;
 const Z_SQUARED: f64 = 3.841_458_820_694_124;
 /// Things in one world.
 const MAX_THINGS: usize = 1000;
+
+/// Stands for the network that drives, which is not looked at.
+const NO_WORK: Workload = Workload { name: String::new(), macs: 0.0, weights: 0.0, activations: 0.0, int8: true };
 
 type Checked = Result<(), ScenarioError>;
 
@@ -33,6 +36,7 @@ impl Scenario {
         self.check_things()?;
         self.check_controller(&self.controller)?;
         self.check_latency()?;
+        self.check_device()?;
         self.check_expect()
     }
 
@@ -244,12 +248,27 @@ impl Scenario {
             return Err(self.error("latency.network", unknown.message(), unknown.help_line()));
         }
         // A path is looked at when it is used: what this check says must not depend on other files.
+        if let Latency::Device(name) = &line.source
+            && !name.contains(".toml")
+            && let Err(wrong) = device(name, Some(&NO_WORK), &self.device)
+        {
+            return Err(self.error("latency.source", wrong.message(), wrong.help_line()));
+        }
         let Latency::Profile(name) = &line.source else { return Ok(()) };
         if name.contains(".toml") || profiles().iter().any(|profile| profile.name == *name) {
             return Ok(());
         }
         let unknown = crate::profile::unknown(name);
         Err(self.error("latency.source", unknown.message(), unknown.help_line()))
+    }
+
+    fn check_device(&self) -> Checked {
+        let Conditions { air_c, start_c, hurry, battery_wh, robot_w } = self.device;
+        self.within("device.air_c", air_c, -60.0..=100.0, "degrees Celsius")?;
+        self.optional("device.start_c", start_c, -60.0..=150.0, "degrees Celsius")?;
+        self.within("device.hurry", hurry, 0.01..=10_000.0, "")?;
+        self.optional("device.battery_wh", battery_wh, 0.001..=100_000.0, "Wh")?;
+        self.within("device.robot_w", robot_w, 0.0..=100_000.0, "W")
     }
 
     fn check_expect(&self) -> Checked {

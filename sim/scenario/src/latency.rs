@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{did_you_mean, nearest};
 
-/// Where the latency of an inference comes from. Written `measured`, `zero`, `fixed:MS`, `service:MS`, `replay:FILE` or
-/// `profile:NAME`.
+/// Where the latency of an inference comes from. Written `measured`, `zero`, `fixed:MS`, `service:MS`, `replay:FILE`,
+/// `profile:NAME` or `device:NAME[@MODE][:NETWORK]`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Latency {
     /// The network runs and is timed by a clock.
@@ -26,12 +26,14 @@ pub enum Latency {
     Replay(PathBuf),
     /// A device that is not at hand: a name of `profiles()` or the path of a TOML file.
     Profile(String),
+    /// A modelled device that runs the network that drives, or a public one: `NAME[@MODE][:NETWORK]`.
+    Device(String),
 }
 
 /// Ten minutes: more is a typing mistake.
 const MAX_MS: f64 = 600_000.0;
 
-const LATENCIES: &str = "measured, zero, fixed:MS, service:MS, replay:FILE or profile:NAME, such as fixed:100";
+const LATENCIES: &str = "measured, zero, fixed:MS, service:MS, replay:FILE, profile:NAME or device:NAME[@MODE][:NETWORK], such as fixed:100";
 
 impl fmt::Display for Latency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,6 +44,7 @@ impl fmt::Display for Latency {
             Self::Service(ms) => write!(f, "service:{ms}"),
             Self::Replay(path) => write!(f, "replay:{}", path.display()),
             Self::Profile(name) => write!(f, "profile:{name}"),
+            Self::Device(name) => write!(f, "device:{name}"),
         }
     }
 }
@@ -59,8 +62,9 @@ impl FromStr for Latency {
             ("service", _) => Ok(Self::Service(ms()?)),
             ("replay", Some(path)) if !path.is_empty() => Ok(Self::Replay(path.into())),
             ("profile", Some(name)) if !name.is_empty() => Ok(Self::Profile(name.into())),
+            ("device", Some(name)) if !name.is_empty() => Ok(Self::Device(name.into())),
             _ => {
-                let words = ["measured", "zero", "fixed", "service", "replay", "profile"];
+                let words = ["measured", "zero", "fixed", "service", "replay", "profile", "device"];
                 let guess = did_you_mean(nearest(word, words).filter(|guess| *guess != word));
                 Err(format!("found latency `{text}`; {guess}expected {LATENCIES}"))
             }
@@ -173,7 +177,7 @@ macro_rules! string_in_files {
     };
 }
 
-string_in_files!(Latency, "^(measured|zero|(fixed|service):[0-9.]+|(replay|profile):.+)$", LATENCIES);
+string_in_files!(Latency, "^(measured|zero|(fixed|service):[0-9.]+|(replay|profile|device):.+)$", LATENCIES);
 string_in_files!(Compensation, "^(hold|watchdog:[0-9.]+|predict|governor)$", COMPENSATIONS);
 
 #[cfg(test)]
@@ -182,7 +186,15 @@ mod tests {
 
     #[test]
     fn reads_what_it_writes() {
-        for text in ["measured", "zero", "fixed:100", "service:12.5", "replay:a/b.mcap", "profile:coral-usb-vgg16"] {
+        for text in [
+            "measured",
+            "zero",
+            "fixed:100",
+            "service:12.5",
+            "replay:a/b.mcap",
+            "profile:coral-usb-vgg16",
+            "device:agx-orin@30w",
+        ] {
             assert_eq!(text.parse::<Latency>().unwrap().to_string(), text);
         }
         for text in ["hold", "watchdog:150", "predict", "governor"] {
@@ -196,8 +208,8 @@ mod tests {
         let error = |text: &str| text.parse::<Latency>().unwrap_err();
         assert_eq!(
             error("fixd:100"),
-            "found latency `fixd:100`; did you mean `fixed`? expected measured, zero, fixed:MS, service:MS, replay:FILE \
-             or profile:NAME, such as fixed:100"
+            "found latency `fixd:100`; did you mean `fixed`? expected measured, zero, fixed:MS, service:MS, replay:FILE, \
+             profile:NAME or device:NAME[@MODE][:NETWORK], such as fixed:100"
         );
         for text in ["fixed", "fixed:", "fixed:-1", "fixed:nan", "fixed:inf", "fixed:1e9", "service:x"] {
             assert!(error(text).contains("with MS from 0 to 600000"), "{}", error(text));

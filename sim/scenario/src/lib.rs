@@ -19,6 +19,7 @@
 //! ```
 
 mod check;
+mod device;
 mod error;
 mod expect;
 pub mod format;
@@ -35,9 +36,12 @@ mod sweep;
 mod vary;
 mod world;
 
+pub use device::{
+    DeviceSpec, HeatSpec, Mode, Roofline, RooflinePoint, Runtime, Workload, device, median_ms, names_network, roofline,
+};
 pub use error::{ScenarioError, nearest};
 pub use expect::{Bounds, Check, Critical, Expect, Facts, Outcome, Rate};
-pub use format::Scenario;
+pub use format::{Conditions, Scenario};
 pub use latency::{Compensation, Latency};
 pub use network::{network, networks};
 pub use number::{Number, Point};

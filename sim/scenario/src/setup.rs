@@ -7,7 +7,7 @@ use timing::{Clock, Control, LineConfig, Network, Rate, Span};
 
 use crate::format::{Camera, PilotKind, RobotKind, Scenario};
 use crate::number::Dice;
-use crate::{Compensation, Expect, Latency, ScenarioError, world};
+use crate::{Compensation, Conditions, Expect, Latency, ScenarioError, world};
 
 /// One variant of a scenario, ready to run.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,8 @@ pub struct Setup {
     pub line: LineConfig,
     /// Where the time of an inference comes from.
     pub latency: Latency,
+    /// Of a modelled device.
+    pub device: Conditions,
     /// Who drives.
     pub pilot: PilotSpec,
     /// What is done about latency.
@@ -107,6 +109,7 @@ impl Scenario {
             goal_at_rest: self.robot.goal.as_ref().is_some_and(|goal| goal.at_rest),
             line: self.line(seed)?,
             latency: self.latency.source.clone(),
+            device: self.device.clone(),
             pilot: self.pilot(),
             compensation: self.controller.compensation,
             cruise: self.robot.cruise.unwrap_or(max_speed),

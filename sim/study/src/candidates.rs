@@ -8,7 +8,7 @@ use timing::{Profile, Source, Trace};
 use crate::contest::{Contestant, Measuring};
 use crate::pool::{Load, Progress};
 use crate::report::nearest_rank;
-use crate::{Course, Entrant, StudyError};
+use crate::{Course, Entrant, StudyError, needs_workload, workload};
 
 /// From this many samples on, the 99.9th percentile says something.
 const MANY: usize = 10_000;
@@ -39,6 +39,15 @@ pub struct Candidate {
 /// The devices whose published latencies ship.
 pub fn devices() -> Vec<Candidate> {
     profiles().iter().map(device).collect()
+}
+
+/// A modelled device that would run a model of the scenario, under the scenario's conditions while it is cool.
+pub fn modelled(name: &str, model: &str, file: &std::path::Path, course: &Course) -> Result<Candidate, StudyError> {
+    let latency = Latency::Device(name.to_owned());
+    let work = if needs_workload(&latency) { Some(workload(file)?) } else { None };
+    let found = scenario::device(name, work.as_ref(), &course.scenario.device)?;
+    let of = if work.is_some() { format!("device:{name} with {model}") } else { format!("device:{name}") };
+    Ok(Candidate { name: of, ..device(&found.profile) })
 }
 
 fn device(profile: &Profile) -> Candidate {

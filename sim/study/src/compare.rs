@@ -228,7 +228,8 @@ fn report(plan: &Plan, contestant: &Contestant, [zero, real]: &[&[Trial]; 2], ju
         params: parts.map(|parts| parts.params),
         macs: parts.and_then(|parts| parts.macs),
         uncounted: parts.and_then(|parts| parts.uncounted.clone()),
-        bytes: info.map(|info| info.model.bytes),
+        // Of a file elsewhere nobody tells the size.
+        bytes: info.map(|info| info.model.bytes).filter(|bytes| *bytes > 0),
         open_loop_error: share(judged),
         open_loop_frames: judged.iter().map(|j| j.frames).sum(),
         success_zero: driven_zero.success,

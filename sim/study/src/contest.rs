@@ -6,11 +6,11 @@ use std::sync::Arc;
 use episode::{batch_size, fit};
 use pilot::Contract;
 use plant::Robot;
-use runtime::{Anatomy, Engine, EngineInfo, MeasureOptions, RuntimeError, anatomy, measure};
+use runtime::{Anatomy, Engine, EngineInfo, MeasureOptions, Rung, RuntimeError, anatomy, measure};
 use scenario::Latency;
-use timing::{Source, Trace};
+use timing::{Profile, Source, Trace};
 
-use crate::latency::{drawn_from, to_draw_from};
+use crate::latency::{drawn_from, needs_workload, source_under, to_draw_from, workload_of};
 use crate::pool::{Load, Progress};
 use crate::report::LatencyMs;
 use crate::{Course, StudyError, source, trace_of};
@@ -108,6 +108,7 @@ impl Contestant {
             }
             // Nothing that takes time is run.
             (Latency::Measured, None) => contestant.sources = vec![Source::ZERO; courses.len()],
+            (Latency::Device(_), _) => contestant.model(courses)?,
             (latency, _) => contestant.set(source(latency)?, courses.len()),
         }
         Ok(contestant)
@@ -136,8 +137,28 @@ impl Contestant {
                 Err(misfit) => return Err(no_pilot(misfit.found)),
             };
         }
-        self.anatomy = Some(anatomy(&info.model.path).map_err(|e| self.broken(e))?);
+        // The file of a model elsewhere is not here.
+        if info.obtained != Rung::Remote {
+            self.anatomy = Some(anatomy(&info.model.path).map_err(|e| self.broken(e))?);
+        }
         self.info = Some(info.clone());
+        Ok(())
+    }
+
+    /// A modelled device, under the conditions of each course.
+    fn model(&mut self, courses: &[Course]) -> Result<(), StudyError> {
+        let work = match &self.anatomy {
+            Some(parts) if needs_workload(&self.latency) => {
+                Some(workload_of(&self.name, parts).map_err(|why| self.broken(why))?)
+            }
+            _ => None,
+        };
+        for course in courses {
+            let conditions = &course.scenario.device;
+            self.sources.push(source_under(&self.latency, conditions, work.as_ref())?);
+        }
+        self.modelled = true;
+        self.latency_ms = LatencyMs::of(self.sources.iter().flat_map(times).collect());
         Ok(())
     }
 
@@ -228,12 +249,16 @@ fn expected(complaint: &str) -> bool {
 fn times(source: &Source) -> Vec<f64> {
     match source {
         Source::Replay(trace) => trace.samples.iter().map(|sample| sample.service.total().ms()).collect(),
-        Source::Profile(profile) => {
-            (0..10_000).filter_map(|frame| profile.service(0, frame)).map(|time| time.total().ms()).collect()
-        }
+        Source::Profile(profile) => draws(profile),
+        // While it is cool.
+        Source::Device(device) => draws(&device.profile),
         Source::Service(span) | Source::Fixed(span) => vec![span.ms()],
         Source::Measured | Source::Recorded { .. } | Source::Adjusted(..) => Vec::new(),
     }
+}
+
+fn draws(profile: &Profile) -> Vec<f64> {
+    (0..10_000).filter_map(|frame| profile.service(0, frame)).map(|time| time.total().ms()).collect()
 }
 
 /// The contracts of a robot as a table.

@@ -1,9 +1,10 @@
 //! From what people name to what runs: pilots, sources of latency, engines.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use runtime::{EngineInfo, Measurement};
-use scenario::{Latency, PilotSpec, Setup};
+use runtime::{Anatomy, EngineInfo, Measurement};
+use scenario::{Conditions, Latency, PilotSpec, Setup, Workload};
 use timing::{Sample, ServiceTime, Source, Span, Trace};
 
 use crate::StudyError;
@@ -21,8 +22,13 @@ pub fn pilot_named(name: &str, setup: &Setup) -> Result<PilotSpec, StudyError> {
     })
 }
 
-/// Where service times come from.
+/// Where service times come from, where no network of ours runs on a modelled device.
 pub fn source(latency: &Latency) -> Result<Source, StudyError> {
+    source_under(latency, &Conditions::default(), None)
+}
+
+/// Where service times come from; a modelled device is under these conditions and runs `work`, unless it names a network itself.
+pub fn source_under(latency: &Latency, conditions: &Conditions, work: Option<&Workload>) -> Result<Source, StudyError> {
     Ok(match latency {
         Latency::Measured => Source::Measured,
         Latency::Zero => Source::ZERO,
@@ -30,6 +36,37 @@ pub fn source(latency: &Latency) -> Result<Source, StudyError> {
         Latency::Service(ms) => Source::Service(Span::from_ms(*ms)),
         Latency::Replay(path) => Source::Replay(Arc::new(record::trace(path)?)),
         Latency::Profile(name) => Source::Profile(Arc::new(scenario::profile(name)?)),
+        Latency::Device(name) => Source::Device(Arc::new(scenario::device(name, work, conditions)?)),
+    })
+}
+
+/// Whether a source needs to know what network drives.
+pub fn needs_workload(latency: &Latency) -> bool {
+    matches!(latency, Latency::Device(name) if !scenario::names_network(name))
+}
+
+/// What a model asks of a modelled device, counted from its file.
+pub fn workload(model: &Path) -> Result<Workload, StudyError> {
+    let name = model.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let broken = |why: String| StudyError::Engine { model: name.clone(), why };
+    let parts = runtime::anatomy(model).map_err(|e| broken(e.to_string()))?;
+    workload_of(&name, &parts).map_err(broken)
+}
+
+/// The same of what was counted before; an error says why it was not.
+pub(crate) fn workload_of(name: &str, parts: &Anatomy) -> Result<Workload, String> {
+    let macs = parts.macs.ok_or_else(|| {
+        let why = parts.uncounted.clone().unwrap_or_default();
+        format!("its multiply-accumulates are not counted ({why}), so no device can be modelled for it")
+    })?;
+    // What is quantised keeps its biases in 32 bits: they are few.
+    let int8 = parts.params > 0 && parts.weight_bytes < 2 * parts.params;
+    Ok(Workload {
+        name: name.to_owned(),
+        macs: macs as f64,
+        weights: parts.params as f64,
+        activations: parts.activations as f64,
+        int8,
     })
 }
 

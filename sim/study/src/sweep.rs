@@ -16,13 +16,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use runtime::Requested;
-use scenario::{Grid, Latency, PilotSpec, Scenario};
+use scenario::{Grid, Latency, PilotSpec, Scenario, Setup};
 use timing::Source;
 
 use crate::drive::drive_setup;
 use crate::latency::drawn_from;
 use crate::pool::{self, Load, Progress, Seat};
-use crate::{StudyError, sha256, source};
+use crate::{StudyError, needs_workload, sha256, source_under, workload};
 use journal::{Head, Journal};
 
 /// Seeds that are driven and kept together.
@@ -98,9 +98,10 @@ struct Unit {
 }
 
 impl Sweep {
-    /// Loads what the cells need and refuses what cannot be swept. `hash_of` gives the hash of a model by name: parts that
+    /// Loads what the cells need and refuses what cannot be swept. `file_of` gives the file of a model by name: parts that
     /// were run with other files do not fit together.
-    pub fn new(grid: Grid, version: &str, hash_of: &dyn Fn(&str) -> String) -> Result<Self, StudyError> {
+    pub fn new(grid: Grid, version: &str, file_of: &dyn Fn(&str) -> PathBuf) -> Result<Self, StudyError> {
+        let hash_of = |model: &str| std::fs::read(file_of(model)).map_or_else(|_| "none".into(), |b| sha256(&b));
         let (mut sources, mut inputs) = (BTreeMap::new(), Vec::new());
         for cell in grid.samples() {
             let scenario = grid.scenario(cell)?;
@@ -109,13 +110,12 @@ impl Sweep {
             if let PilotSpec::Network { model } | PilotSpec::Surrogate { model } = &setup.pilot {
                 inputs.push(format!("model {model} {}", hash_of(model)));
             }
-            let latency = setup.latency;
-            if let Entry::Vacant(place) = sources.entry(latency.to_string()) {
-                if let Latency::Replay(path) = &latency {
+            if let Entry::Vacant(place) = sources.entry(key_of(&setup)) {
+                if let Latency::Replay(path) = &setup.latency {
                     let bytes = std::fs::read(path).map_err(|e| failed(path, &e.to_string()))?;
                     inputs.push(format!("trace {} {}", path.display(), sha256(&bytes)));
                 }
-                place.insert(Prepared::of(&latency)?);
+                place.insert(Prepared::of(&setup, file_of)?);
             }
         }
         inputs.sort();
@@ -198,7 +198,7 @@ impl Sweep {
         let seeds = self.grid.plan.seeds.all().chunks(CHUNK).nth(unit.chunk).unwrap_or_default();
         let one = |seed: &u64| {
             let setup = scenario.setup(*seed)?;
-            let prepared = self.prepared(&setup.latency)?;
+            let prepared = self.prepared(&setup)?;
             let key = self.key(unit.cell, &setup.pilot);
             let (trial, runtime) = drive_setup(seat, setup, &key, prepared.source.clone())?;
             Ok(Row::of(*seed, &trial, prepared.source.modelled(), prepared.trusted, runtime, &hash))
@@ -206,9 +206,9 @@ impl Sweep {
         seeds.iter().take(most).map(one).collect()
     }
 
-    fn prepared(&self, latency: &Latency) -> Result<&Prepared, StudyError> {
-        self.sources.get(&latency.to_string()).ok_or_else(|| StudyError::Plan {
-            found: format!("the latency {latency} in one combination of values only"),
+    fn prepared(&self, setup: &Setup) -> Result<&Prepared, StudyError> {
+        self.sources.get(&key_of(setup)).ok_or_else(|| StudyError::Plan {
+            found: format!("the latency {} in one combination of values only", setup.latency),
             expected: "each latency as the value of one axis".into(),
         })
     }
@@ -221,9 +221,23 @@ impl Sweep {
     }
 }
 
+/// A source and what it depends on.
+fn key_of(setup: &Setup) -> String {
+    match &setup.latency {
+        Latency::Device(_) => format!("{} {:?} {:?}", setup.latency, setup.pilot, setup.device),
+        other => other.to_string(),
+    }
+}
+
 impl Prepared {
-    fn of(latency: &Latency) -> Result<Self, StudyError> {
-        let source = source(latency)?;
+    fn of(setup: &Setup, file_of: &dyn Fn(&str) -> PathBuf) -> Result<Self, StudyError> {
+        let work = match &setup.pilot {
+            PilotSpec::Network { model } | PilotSpec::Surrogate { model } if needs_workload(&setup.latency) => {
+                Some(workload(&file_of(model))?)
+            }
+            _ => None,
+        };
+        let source = source_under(&setup.latency, &setup.device, work.as_ref())?;
         let trusted = if let Source::Replay(trace) = &source { trace.trusted } else { true };
         Ok(Self { source: drawn_from(source), trusted })
     }
@@ -238,7 +252,7 @@ fn check(grid: &Grid, cell: usize, scenario: &Scenario) -> Result<(), StudyError
         let hz = scenario.capture.hz;
         let help = format!(
             "measure it alone, `deadtime measure {model} --hz {hz} --out {model}.json`, and vary `latency` with \
-             \"replay:{model}.json\"; or name a latency: zero, fixed:MS, service:MS, profile:NAME"
+             \"replay:{model}.json\"; or name a latency: zero, fixed:MS, service:MS, profile:NAME, device:NAME"
         );
         let by =
             |axis: &scenario::Axis| axis.field.split('+').any(|f| ["latency", "latency.source"].contains(&f.trim()));

@@ -18,7 +18,7 @@ fn base(name: &str) -> scenario::Scenario {
 fn prepare(scenario: &str, axes: &str, seeds: &str) -> Result<Sweep, StudyError> {
     let text = format!("title = \"t\"\nscenario = \"{scenario}\"\nseeds = \"{seeds}\"\n{axes}");
     let grid = Grid::new(parse_sweep(&text, "plan.toml")?, base(scenario))?;
-    Sweep::new(grid, "test", &|_| "hash".into())
+    Sweep::new(grid, "test", &|_| "none.onnx".into())
 }
 
 /// 3 x 3 cells of 20 seeds: 18 units.

@@ -3,6 +3,7 @@
 //! Pure data and maths. Simulated time is integer nanoseconds; nothing here reads a clock, and every draw is a hash of
 //! a seed and what the draw is for.
 
+mod device;
 mod formulas;
 mod hash;
 mod line;
@@ -12,6 +13,7 @@ mod source;
 mod stage;
 mod time;
 
+pub use device::{Body, Device, Heat, Warmth};
 pub use formulas::*;
 pub use hash::{Stream, draw, draw_unit};
 pub use line::{Control, Counts, Event, Fate, Frame, Line, LineConfig, Serving};

@@ -13,7 +13,7 @@ use End::{Finish, Lost, Unknown};
 
 use crate::network::{Channel, Sent};
 use crate::source::{Source, idle_before};
-use crate::{Clock, Network, Schedule, ServiceTime, SimTime, Span, Stage};
+use crate::{Clock, Heat, Network, Schedule, ServiceTime, SimTime, Span, Stage, Warmth};
 
 /// When results may become commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -224,6 +224,10 @@ enum End {
     Lost(SimTime),
 }
 
+fn heat(source: &Source) -> Option<Heat> {
+    source.device().map(|device| Heat::new(device.body))
+}
+
 /// The delay line. Clone it to fork time.
 #[derive(Clone, Debug)]
 pub struct Line {
@@ -231,6 +235,8 @@ pub struct Line {
     source: Source,
     captures: u64,
     channel: Channel,
+    /// Of a modelled device.
+    heat: Option<Heat>,
     /// Frames on their way to the device, and whether they get lost on it.
     outbound: VecDeque<(Frame, bool)>,
     waiting: VecDeque<Frame>,
@@ -253,6 +259,7 @@ impl Line {
     pub fn new(config: LineConfig, source: Source) -> Self {
         Self {
             config,
+            heat: heat(&source),
             source,
             captures: 0,
             channel: Channel::default(),
@@ -280,9 +287,18 @@ impl Line {
         &self.source
     }
 
-    /// An edit: inferences that start from now on take their times from `source`.
+    /// An edit: inferences that start from now on take their times from `source`. A device that is another one than before comes as
+    /// its conditions say, having idled until now.
     pub fn set_source(&mut self, source: Source) {
+        if source.device() != self.source.device() {
+            self.heat = heat(&source);
+        }
         self.source = source;
+    }
+
+    /// What a modelled device has come to at `now`; `None` where durations come from elsewhere.
+    pub fn warmth(&self, now: SimTime) -> Option<Warmth> {
+        self.heat.map(|heat| heat.warmth(now))
     }
 
     /// An edit: inferences that start from now on have this deadline.
@@ -574,7 +590,13 @@ impl Line {
             frames += self.passengers.len();
         }
         let mut frame = self.waiting.pop_front()?;
-        let service = self.source.service(self.config.seed, frame.id, idle_before(now, self.freed));
+        let pace = self.heat.as_mut().map_or(1.0, |heat| heat.begin(now));
+        let idle = idle_before(now, self.freed);
+        let service = self.source.service_at(self.config.seed, frame.id, idle, pace);
+        if let (Some(heat), Some(service)) = (&mut self.heat, service) {
+            let total = service.total();
+            heat.work(now, self.config.deadline.map_or(total, |deadline| total.min(deadline)));
+        }
         frame.started = Some(now);
         frame.service = service;
         let mut serving = Serving { frame, occupies, deadline: self.config.deadline, end: Unknown };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::hash::{Stream, draw, draw_unit};
-use crate::{ServiceTime, SimTime, Span};
+use crate::{Device, ServiceTime, SimTime, Span};
 
 /// One measured inference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,6 +157,8 @@ pub enum Source {
     Replay(Arc<Trace>),
     /// A device's published distribution: modelled. Occupies.
     Profile(Arc<Profile>),
+    /// A modelled device that warms up. Occupies.
+    Device(Arc<Device>),
     /// Always this long. Occupies.
     Service(Span),
     /// A pure delay in place of pre..post. Occupies nothing: frames overtake none, none waits.
@@ -188,7 +190,7 @@ impl Source {
     pub fn modelled(&self) -> bool {
         match self {
             Self::Adjusted(source, _) => source.modelled(),
-            _ => matches!(self, Self::Profile(_)),
+            _ => matches!(self, Self::Profile(_) | Self::Device(_)),
         }
     }
 
@@ -201,14 +203,32 @@ impl Source {
         }
     }
 
-    /// The service time of `frame`, or `None` when only a clock or a recording can tell.
+    /// The modelled device behind it, if there is one.
+    pub fn device(&self) -> Option<&Arc<Device>> {
+        match self {
+            Self::Device(device) => Some(device),
+            Self::Adjusted(source, _) => source.device(),
+            _ => None,
+        }
+    }
+
+    /// The service time of `frame`, or `None` when only a clock or a recording can tell. Of a modelled device: while it is cool.
     pub fn service(&self, seed: u64, frame: u64, idle: Span) -> Option<ServiceTime> {
+        self.service_at(seed, frame, idle, 1.0)
+    }
+
+    /// The same of a modelled device that now takes `pace` times as long.
+    pub(crate) fn service_at(&self, seed: u64, frame: u64, idle: Span, pace: f64) -> Option<ServiceTime> {
         match self {
             Self::Measured | Self::Recorded { .. } => None,
             Self::Replay(trace) => trace.service(seed, frame, idle),
             Self::Profile(profile) => profile.service(seed, frame),
             Self::Service(span) | Self::Fixed(span) => Some(ServiceTime::compute(*span)),
-            Self::Adjusted(source, by) => source.service(seed, frame, idle).map(|service| by.of(service)),
+            Self::Device(device) => {
+                let cool = device.profile.service(seed, frame)?;
+                Some(ServiceTime::compute(cool.compute.times(pace)))
+            }
+            Self::Adjusted(source, by) => source.service_at(seed, frame, idle, pace).map(|service| by.of(service)),
         }
     }
 }

@@ -60,7 +60,7 @@ fn badge(source: &Source, history: &History) -> Badge {
         Source::Measured if history.drifted() => Badge::Drifted,
         Source::Measured => Badge::Measured,
         Source::Replay(_) | Source::Recorded { .. } => Badge::Recorded,
-        Source::Profile(_) => Badge::Modelled,
+        Source::Profile(_) | Source::Device(_) => Badge::Modelled,
         Source::Service(_) | Source::Fixed(_) => Badge::Set,
         Source::Adjusted(source, _) => badge(source, history),
     }

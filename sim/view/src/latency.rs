@@ -56,6 +56,9 @@ pub(crate) fn latency(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
         Latency::Measured => {
             ui.label(theme::small("The network's own time on this machine. L and K set a fixed one instead."));
         }
+        Latency::Device(name) => {
+            ui.label(theme::small(format!("modelled by a roofline: {name}")));
+        }
         Latency::Replay(path) => {
             ui.label(theme::small(format!("recorded: {}", path.display())));
         }

@@ -69,6 +69,9 @@ pub struct Scenario {
     /// How late its commands come
     #[serde(default)]
     pub latency: LatencyLine,
+    /// Air, battery and start of a modelled device
+    #[serde(default, skip_serializing_if = "Conditions::is_default")]
+    pub device: Conditions,
     /// What must hold for the scenario to pass
     #[serde(default)]
     pub expect: Expect,
@@ -348,4 +351,34 @@ pub struct LatencyLine {
     pub answer_bytes: Option<u64>,
     /// Dead time of the actuator, ms
     pub dead_time_ms: f64,
+}
+
+/// `[device]`: the conditions of a modelled device (`source = "device:..."`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Conditions {
+    /// The air around it, degrees Celsius
+    pub air_c: f64,
+    /// The device at the start, degrees Celsius; as the air if absent
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_c: Option<f64>,
+    /// Heat builds and leaks so many times as fast as it would: a run of a minute shows what takes this many
+    pub hurry: f64,
+    /// The robot's battery, Wh; a cable if absent
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub battery_wh: Option<f64>,
+    /// What the rest of the robot takes from it, W
+    pub robot_w: f64,
+}
+
+impl Default for Conditions {
+    fn default() -> Self {
+        Self { air_c: 25.0, start_c: None, hurry: 1.0, battery_wh: None, robot_w: 0.0 }
+    }
+}
+
+impl Conditions {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }

@@ -1,8 +1,10 @@
 //! `deadtime`: the composition root. Reads the command line and joins the crates; the work is done in them.
 
+mod answers;
 mod assets;
 mod chrome_trace;
 mod commands;
+mod labs;
 mod launch;
 mod log;
 mod timeline;
@@ -55,7 +57,9 @@ enum Command {
     Import(commands::import::Args),
     /// Show which runtimes and devices are here, what is missing and how to get it
     Doctor(commands::doctor::Args),
-    /// Print the JSON Schema of scenario files, or of plans of sweeps
+    /// Guided experiments: predict, run, see what comes out
+    Labs(commands::labs::Args),
+    /// Print the JSON Schema of scenario files, of plans of sweeps, or of labs
     Schema(commands::SchemaArgs),
     /// Drive with the expert (or a network) and write training data
     Collect(commands::collect::Args),
@@ -90,6 +94,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => commands::serve::run(&args),
         Command::Import(args) => commands::import::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
+        Command::Labs(args) => commands::labs::run(&args),
         Command::Schema(args) => commands::schema(&args),
         Command::Collect(args) => commands::collect::run(&args),
         Command::Window(args) => commands::window::run(args),

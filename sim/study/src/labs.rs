@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use scenario::lab::Run;
 use scenario::{Lab, Latency, PilotSpec, Scenario};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use timing::Source;
 
 use crate::drive::ride_setup;
@@ -58,7 +58,7 @@ pub struct Settled {
 }
 
 /// Whether a condition holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Held {
     /// It does.

@@ -5,6 +5,8 @@ mod assets;
 mod chrome_trace;
 mod commands;
 mod labs;
+#[cfg(feature = "window")]
+mod labs_in_window;
 mod launch;
 mod log;
 mod timeline;

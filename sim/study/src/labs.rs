@@ -24,7 +24,7 @@ use crate::{Estimate, StudyError, wilson};
 use measure::Supply;
 use read::Reading;
 
-pub use words::settled_text;
+pub use words::{run_line, settled_text};
 
 /// A lab that is to be settled.
 pub struct Bench<'a> {

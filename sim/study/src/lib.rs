@@ -53,7 +53,7 @@ pub use drive::Trial;
 pub use error::StudyError;
 pub use expectation::{Proved, prove};
 pub use held_out::{HELD_OUT_FROM, TOLERANCE_M};
-pub use labs::{Bench, Held, Judged, RunResult, Settled, settle, settled_text};
+pub use labs::{Bench, Held, Judged, RunResult, Settled, run_line, settle, settled_text};
 pub use latency::{engine_name, pilot_named, runtime_line, source, trace_of};
 pub use page::page;
 pub use phase::{Diagram, phase_chart, phase_grid};

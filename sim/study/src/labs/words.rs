@@ -8,7 +8,7 @@ use super::{Held, RunResult, Settled};
 pub fn settled_text(settled: &Settled) -> String {
     let mut text = String::new();
     for run in &settled.runs {
-        let _ = writeln!(text, "  {}", line(run));
+        let _ = writeln!(text, "  {}", run_line(run));
     }
     for check in &settled.checks {
         let _ = writeln!(text, "  {:14} {}", check.held.to_string(), check.what);
@@ -21,7 +21,7 @@ pub fn settled_text(settled: &Settled) -> String {
 }
 
 /// One run in one line.
-fn line(run: &RunResult) -> String {
+pub fn run_line(run: &RunResult) -> String {
     let RunResult { title, scenario, model, latency, kind, .. } = run;
     let over = run.network.as_ref().map_or_else(String::new, |network| format!(" over {network}"));
     let what = format!("{title}: {scenario}, {model}, {latency}{over} ({kind})");

@@ -9,6 +9,7 @@ mod compare;
 mod compensation;
 mod determinism;
 mod expect;
+mod labs;
 mod lesson;
 mod models;
 mod replay;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use episode::{Driver, Episode, Summary, Supply};
 use miette::{IntoDiagnostic, Report, Result, WrapErr, miette};
-use runtime::{Engine, EngineInfo, Measurement, Options, Requested, Rung, Worker};
+use runtime::{Engine, EngineInfo, Measurement, Optimisation, Options, Requested, Rung, Worker};
 use scenario::{Compensation, Latency, PilotSpec, Setup};
 use study::StudyError;
 pub use study::{engine_name, runtime_line};
@@ -55,6 +55,9 @@ pub struct RuntimeOptions {
     /// Fetch nothing: where ONNX Runtime is missing, networks run on the built-in rten
     #[arg(long)]
     pub offline: bool,
+    /// How far graphs may be rewritten; only a lab says otherwise than all the way.
+    #[arg(skip)]
+    pub optimisation: Optimisation,
 }
 
 impl RuntimeOptions {
@@ -63,6 +66,7 @@ impl RuntimeOptions {
         Options {
             requested: self.runtime,
             offline: self.offline,
+            optimisation: self.optimisation,
             trusted: assets::trusted_models(),
             ..Options::default()
         }

@@ -48,12 +48,17 @@ pub fn header(
     }
 }
 
-/// Where the window keeps the logs of its runs: `$XDG_DATA_HOME/deadtime/runs`, else `~/.local/share/deadtime/runs`.
-/// `None` where neither can be told.
-pub fn runs_folder() -> Option<PathBuf> {
+/// Where the program keeps what is a person's: `$XDG_DATA_HOME/deadtime`, else `~/.local/share/deadtime`. `None` where neither
+/// can be told.
+pub fn data_folder() -> Option<PathBuf> {
     let absolute = |key| std::env::var_os(key).map(PathBuf::from).filter(|path| path.is_absolute());
     let data = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")))?;
-    Some(data.join("deadtime/runs"))
+    Some(data.join("deadtime"))
+}
+
+/// Where the window keeps the logs of its runs: `runs` in the data folder.
+pub fn runs_folder() -> Option<PathBuf> {
+    Some(data_folder()?.join("runs"))
 }
 
 /// A log by path, or by the name of one that the window keeps, with or without `.mcap`.

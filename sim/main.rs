@@ -1,8 +1,12 @@
 //! `deadtime`: the composition root. Reads the command line and joins the crates; the work is done in them.
 
+mod answers;
 mod assets;
 mod chrome_trace;
 mod commands;
+mod labs;
+#[cfg(feature = "window")]
+mod labs_in_window;
 mod launch;
 mod log;
 mod timeline;
@@ -57,7 +61,9 @@ enum Command {
     Devices(commands::devices::Args),
     /// Show which runtimes and devices are here, what is missing and how to get it
     Doctor(commands::doctor::Args),
-    /// Print the JSON Schema of scenario files, or of plans of sweeps
+    /// Guided experiments: predict, run, see what comes out
+    Labs(commands::labs::Args),
+    /// Print the JSON Schema of scenario files, of plans of sweeps, or of labs
     Schema(commands::SchemaArgs),
     /// Drive with the expert (or a network) and write training data
     Collect(commands::collect::Args),
@@ -93,6 +99,7 @@ fn main() -> ExitCode {
         Command::Import(args) => commands::import::run(&args),
         Command::Devices(args) => commands::devices::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
+        Command::Labs(args) => commands::labs::run(&args),
         Command::Schema(args) => commands::schema(&args),
         Command::Collect(args) => commands::collect::run(&args),
         Command::Window(args) => commands::window::run(args),

@@ -11,6 +11,7 @@ mod determinism;
 mod device;
 mod expect;
 mod fidelity;
+mod labs;
 mod lesson;
 mod models;
 mod replay;

@@ -10,6 +10,7 @@ pub mod devices;
 pub mod doctor;
 pub mod fusion;
 pub mod import;
+pub mod labs;
 pub mod measure;
 pub mod models;
 pub mod phase;
@@ -74,6 +75,8 @@ pub enum Files {
     Scenario,
     /// Plans of sweeps
     Sweep,
+    /// Labs: what stands between their lines of +++
+    Lab,
 }
 
 /// `deadtime schema`.
@@ -81,6 +84,7 @@ pub fn schema(args: &SchemaArgs) -> Result<ExitCode> {
     match args.files {
         Files::Scenario => print_json(&scenario::schema()),
         Files::Sweep => print_json(&scenario::sweep_schema()),
+        Files::Lab => print_json(&scenario::lab_schema()),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -297,6 +297,6 @@ fn write_junit(path: &Path, cases: &[Case]) -> Result<()> {
 
 impl Default for RuntimeOptions {
     fn default() -> Self {
-        Self { runtime: Requested::Auto, offline: false }
+        Self { runtime: Requested::Auto, offline: false, optimisation: runtime::Optimisation::default() }
     }
 }

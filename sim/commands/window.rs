@@ -24,6 +24,9 @@ pub struct Args {
     /// Write the run to this log instead of keeping it with the others; later runs of this window go to F-2.mcap, F-3.mcap...
     #[arg(long, value_name = "F.mcap")]
     pub log: Option<PathBuf>,
+    /// The folder with the labs, one Markdown file each
+    #[arg(long, value_name = "DIR")]
+    pub labs: Option<PathBuf>,
     /// Play this script of keys and screenshots, then quit: for tests
     #[arg(long, value_name = "F", hide = true)]
     pub script: Option<PathBuf>,
@@ -52,6 +55,7 @@ impl Default for Args {
             runtime: RuntimeOptions::default(),
             seed: None,
             log: None,
+            labs: None,
             script: None,
             shots: ".".into(),
             size: [1280, 800],

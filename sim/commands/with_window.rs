@@ -9,15 +9,17 @@ use std::time::Duration;
 use episode::{Entry, Episode, Summary, Supply};
 use miette::{IntoDiagnostic, Result, miette};
 use record::{Keeper, Place};
-use runtime::{Engine, MeasureOptions, Rung, Worker};
+use runtime::{Engine, MeasureOptions, Optimisation, Rung, Worker};
 use scenario::{Latency, Scenario};
 use timing::{Source, Trace};
+use view::labs::{LabSheet, Settling};
 use view::{Choice, Launched, Launcher, Settings, ViewOptions};
 
 use super::{Args, run::complaints};
-use crate::assets;
+use crate::labs_in_window::Settler;
 use crate::launch::{Labels, Overrides, RuntimeOptions, launch, source, trace_of, worker};
 use crate::log::{header, replay_command, runs_folder};
+use crate::{assets, labs};
 
 /// Why no window can be opened here; `None` if one can. Bevy and winit panic where there is no display, so another
 /// process of ours tries it first.
@@ -77,6 +79,8 @@ pub fn open(args: Args) -> Result<ExitCode> {
         labels: None,
         failures: Vec::new(),
         network: args.overrides.network.clone(),
+        settler: Settler::new(labs::all(&labs::folder(args.labs.as_deref()))?, args.runtime.options()),
+        optimised: Optimisation::default(),
     };
     let mut settings = root.settings(&args.scenario.to_string_lossy()).map_err(|why| miette!("{why}"))?;
     settings.seed = args.seed.unwrap_or(settings.seed);
@@ -117,25 +121,35 @@ struct Root {
     failures: Vec<String>,
     /// A modelled network, if one was asked for.
     network: Option<String>,
+    /// The labs.
+    settler: Settler,
+    /// How far the graph of the network at hand was rewritten.
+    optimised: Optimisation,
 }
 
 /// Logs that are kept, without being asked.
 const MOST_KEPT: usize = 20;
 
-fn load(scenario: &str) -> Result<Scenario, String> {
-    assets::load_scenario(Path::new(scenario)).map_err(|report| format!("{report:?}"))
-}
-
 impl Root {
+    /// A scenario by name or path, or that of a run of a lab.
+    fn load(&self, scenario: &str) -> Result<Scenario> {
+        match self.settler.run(scenario) {
+            Some((lab, run)) => labs::scenario_of(lab, run),
+            None => assets::load_scenario(Path::new(scenario)),
+        }
+    }
+
     /// The worker of the last run if it is the same model on the same runtime, else a new one, calibrated.
     fn worker(&mut self, model: &str, options: &RuntimeOptions, reuse: Option<Supply>) -> Result<Worker> {
         if let Some(Supply::Worker { worker, .. }) = reuse {
             let info = worker.info();
-            if info.model.path == assets::model(model) && info.requested == options.runtime {
+            let alike = info.requested == options.runtime && self.optimised == options.optimisation;
+            if info.model.path == assets::model(model) && alike {
                 return Ok(worker);
             }
         }
-        let key = format!("{model} {}", options.runtime);
+        self.optimised = options.optimisation;
+        let key = calibrated(model, options);
         let hz = self.pace;
         worker(model, options, |engine| {
             if let Some(trace) = calibrate(engine, hz) {
@@ -149,7 +163,7 @@ impl Root {
         if let Some(keeper) = &mut self.keeper {
             keeper.leave();
         }
-        let scenario = load(&settings.scenario).map_err(|why| miette!("{why}"))?;
+        let scenario = self.load(&settings.scenario)?;
         let overrides = Overrides {
             model: settings.model.clone(),
             latency: Some(settings.latency.clone()),
@@ -161,7 +175,8 @@ impl Root {
         };
         let setup = overrides.setup(&scenario, settings.seed)?;
         let runtime = settings.runtime.parse().map_err(|e| miette!("{e}"))?;
-        let options = RuntimeOptions { runtime, ..self.runtime.clone() };
+        let optimisation = self.settler.optimisation(&settings.scenario)?;
+        let options = RuntimeOptions { runtime, optimisation, ..self.runtime.clone() };
         self.pace = setup.line.capture.rate.hz();
         let launched = launch(setup, |model| self.worker(model, &options, reuse))?;
         if let Some(keeper) = &mut self.keeper {
@@ -176,11 +191,16 @@ impl Root {
             settings: Settings { cruise: Some(launched.episode.setup().cruise), ..settings.clone() },
             runtime_line: labels.runtime_line.clone(),
             model_line,
-            calibration: self.calibrations.get(&format!("{} {runtime}", labels.model)).cloned(),
+            calibration: self.calibrations.get(&calibrated(&labels.model, &options)).cloned(),
             episode: launched.episode,
             driver: launched.driver,
         })
     }
+}
+
+/// What a network is calibrated as.
+fn calibrated(model: &str, options: &RuntimeOptions) -> String {
+    format!("{model} {} {}", options.runtime, options.optimisation)
 }
 
 /// What a run in the window came to. How long it took in wall time says nothing: it was paused, slowed and hastened.
@@ -200,13 +220,13 @@ impl Launcher for Root {
     }
 
     fn settings(&mut self, scenario: &str) -> Result<Settings, String> {
-        let loaded = load(scenario)?;
+        let loaded = self.load(scenario).map_err(|report| format!("{report:?}"))?;
         let setup = loaded.setup(loaded.seed).map_err(|e| format!("{:?}", miette::Report::from(e)))?;
         Ok(Settings {
             scenario: scenario.to_owned(),
             seed: loaded.seed,
             model: None,
-            runtime: self.runtime.runtime.to_string(),
+            runtime: self.settler.runtime(scenario).unwrap_or_else(|| self.runtime.runtime.to_string()),
             latency: setup.latency,
             schedule: setup.line.schedule,
             cruise: None,
@@ -254,6 +274,18 @@ impl Launcher for Root {
 
     fn source(&mut self, latency: &Latency) -> Result<Source, String> {
         source(latency).map_err(|report| format!("{report:?}"))
+    }
+
+    fn labs(&self) -> Vec<LabSheet> {
+        self.settler.sheets()
+    }
+
+    fn settle(&mut self, lab: &str, predicted: usize) {
+        self.settler.settle(lab, predicted);
+    }
+
+    fn settling(&mut self) -> Settling {
+        self.settler.settling()
     }
 
     fn record(&mut self, episode: &Episode, entries: Vec<Entry>, over: bool) {

@@ -1,4 +1,4 @@
-//! Everything in TOML that people write: scenarios, device profiles and test sets.
+//! Everything in TOML that people write: scenarios, device profiles, test sets, labs.
 //!
 //! [`load`] reads a file into a [`Scenario`], plain data that says what the file says; [`Scenario::setup`] fixes what it
 //! leaves to the seed and gives a [`Setup`], all that an episode needs. A mistake is a [`ScenarioError`] that shows
@@ -23,6 +23,7 @@ mod device;
 mod error;
 mod expect;
 pub mod format;
+pub mod lab;
 mod latency;
 mod network;
 mod number;
@@ -42,6 +43,7 @@ pub use device::{
 pub use error::{ScenarioError, nearest};
 pub use expect::{Bounds, Check, Critical, Expect, Facts, Outcome, Rate};
 pub use format::{Conditions, Scenario};
+pub use lab::{Lab, Metric, find_labs, lab_name, lab_schema, load_lab, parse_lab};
 pub use latency::{Compensation, Latency};
 pub use network::{network, networks};
 pub use number::{Number, Point};

@@ -246,7 +246,7 @@ fn expected(complaint: &str) -> bool {
 }
 
 /// Service times that stand for a source, milliseconds: all of a trace, or draws of a distribution.
-fn times(source: &Source) -> Vec<f64> {
+pub(crate) fn times(source: &Source) -> Vec<f64> {
     match source {
         Source::Replay(trace) => trace.samples.iter().map(|sample| sample.service.total().ms()).collect(),
         Source::Profile(profile) => draws(profile),

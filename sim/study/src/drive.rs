@@ -103,18 +103,18 @@ pub(crate) fn ride(
 
 /// The same for a setup that says itself who drives; `key` is what its network is called when it is loaded. Also gives the
 /// runtime that was obtained, `none` without a network. A network that cannot drive is an error.
-pub(crate) fn drive_setup(
+pub(crate) fn ride_setup(
     seat: &mut Seat,
     setup: Setup,
     key: &str,
     source: Source,
-) -> Result<(Trial, String), StudyError> {
+) -> Result<(Episode, Vec<String>, String), StudyError> {
     let (model, drives) = match &setup.pilot {
         PilotSpec::Network { model } => (model, true),
         PilotSpec::Surrogate { model } => (model, false),
         PilotSpec::Expert | PilotSpec::BrakeOnSight { .. } | PilotSpec::Straight => {
             let (episode, failures) = ride(seat, setup, None, source, false)?;
-            return Ok((trial(&episode, failures), "none".into()));
+            return Ok((episode, failures, "none".into()));
         }
     };
     let no_pilot = |why: String| StudyError::NoPilot { model: model.clone(), scenario: setup.name.clone(), why };
@@ -128,6 +128,17 @@ pub(crate) fn drive_setup(
         None
     };
     let (episode, failures) = ride(seat, setup, Some((key, contract)), source, false)?;
+    Ok((episode, failures, runtime))
+}
+
+/// What came of [`ride_setup`].
+pub(crate) fn drive_setup(
+    seat: &mut Seat,
+    setup: Setup,
+    key: &str,
+    source: Source,
+) -> Result<(Trial, String), StudyError> {
+    let (episode, failures, runtime) = ride_setup(seat, setup, key, source)?;
     Ok((trial(&episode, failures), runtime))
 }
 

@@ -39,7 +39,8 @@ pub(crate) struct Shots(pub std::path::PathBuf);
 /// Bevy and its window library panic where there is no display: see [`crate::probe`].
 pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -> Result<(), ViewError> {
     let choices = [launcher.scenarios(), launcher.models(), launcher.runtimes(), launcher.profiles()];
-    let desk = Desk::new(start.clone(), choices);
+    let mut desk = Desk::new(start.clone(), choices);
+    desk.labs.sheets = launcher.labs();
     let link = SimThread::start(launcher, start, true).map_err(|e| ViewError::Thread(e.to_string()))?;
     let newest = Newest(link.newest());
     let [width, height] = options.size;

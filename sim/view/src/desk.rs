@@ -4,6 +4,7 @@ use episode::Outcome;
 use scenario::{Compensation, Latency};
 use timing::Schedule;
 
+use crate::labs::LabDesk;
 use crate::sim_thread::{Knob, Order};
 use crate::snapshot::{Phase, Snapshot};
 use crate::{Choice, Settings};
@@ -51,6 +52,16 @@ pub enum Action {
     Bare,
     /// The list of keys.
     Help,
+    /// The labs: show, hide.
+    Labs,
+    /// The lab at this place of the list, or the list.
+    Lab(Option<usize>),
+    /// A prediction, from 0.
+    Predict(usize),
+    /// Run what settles the lab, and open its first run.
+    Settle,
+    /// Open a run of the lab, from 0.
+    LabRun(usize),
     /// A picture of the window.
     Shot,
     /// Close the card, or the help, or the window.
@@ -90,6 +101,8 @@ pub struct Desk {
     pub bare: bool,
     /// Whether the list of keys is shown.
     pub help: bool,
+    /// The labs.
+    pub labs: LabDesk,
     /// Whether the card of the ended run was closed.
     pub card_closed: bool,
     /// A picture is wanted.
@@ -119,6 +132,7 @@ impl Desk {
             eye: None,
             bare: false,
             help: false,
+            labs: LabDesk::default(),
             card_closed: false,
             shot: false,
             quit: false,
@@ -130,6 +144,7 @@ impl Desk {
 
     /// Follows the simulation: a new run brings its settings with it.
     pub fn follow(&mut self, snapshot: &Snapshot) {
+        self.labs.follow(&snapshot.settling);
         self.over = matches!(snapshot.phase, Phase::Over(_) | Phase::Failed(_));
         if snapshot.run != self.run {
             self.run = snapshot.run;
@@ -217,10 +232,7 @@ impl Desk {
             Action::Reset => self.launch(),
             Action::Scenario(index) => {
                 if let Some(choice) = self.scenarios.get(index) {
-                    let id = choice.id.clone();
-                    self.settings.scenario.clone_from(&id);
-                    self.outbox.retain(|waiting| !matches!(waiting, Order::Change(_)));
-                    self.tell(Order::Open(id));
+                    self.open(choice.id.clone());
                 }
             }
             Action::Latency(latency) => {
@@ -268,12 +280,45 @@ impl Desk {
             Action::Eye(eye) => self.eye = Some(eye),
             Action::Bare => self.bare = !self.bare,
             Action::Help => self.help = !self.help,
+            Action::Labs => self.labs.open = !self.labs.open,
+            Action::Lab(which) => {
+                self.labs.open = true;
+                self.labs.pick(which);
+            }
+            Action::Predict(choice) => self.labs.predict(choice),
+            Action::Settle => {
+                if let (Some(sheet), Some(predicted), false) = (self.labs.sheet(), self.labs.predicted, self.labs.asked)
+                {
+                    let order = Order::Settle(sheet.id.clone(), predicted);
+                    self.labs.asked = true;
+                    self.tell(order);
+                    self.act(Action::LabRun(0));
+                }
+            }
+            Action::LabRun(run) => {
+                if let Some((_, id)) = self.labs.sheet().and_then(|sheet| sheet.runs.get(run)) {
+                    let id = id.clone();
+                    if self.paused {
+                        self.paused = false;
+                        self.tell(Order::Pause(false));
+                    }
+                    self.open(id);
+                }
+            }
             Action::Shot => self.shot = true,
             Action::Escape if self.bare => self.bare = false,
             Action::Escape if self.help => self.help = false,
             Action::Escape if self.over && !self.card_closed => self.card_closed = true,
+            Action::Escape if self.labs.open => self.labs.open = false,
             Action::Escape => self.quit = true,
         }
+    }
+
+    /// Opens a scenario with its own settings.
+    fn open(&mut self, id: String) {
+        self.settings.scenario.clone_from(&id);
+        self.outbox.retain(|waiting| !matches!(waiting, Order::Change(_)));
+        self.tell(Order::Open(id));
     }
 
     fn play(&mut self, speed: f64) {

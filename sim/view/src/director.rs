@@ -6,6 +6,7 @@ use bevy::render::view::screenshot::{Screenshot, save_to_disk};
 use timing::SimTime;
 
 use crate::app::{Link, Newest, Shots};
+use crate::labs::SettlingState;
 use crate::script::{Cue, Script};
 use crate::sim_thread::Order;
 use crate::snapshot::Phase;
@@ -108,6 +109,13 @@ pub(crate) fn direct(
                 None => println!("{}", serde_json::json!({ "error": format!("no scenario `{id}`") })),
             }
             director.rest = SETTLE;
+        }
+        Cue::Settled => {
+            if matches!(newest.settling.state, SettlingState::Idle | SettlingState::Running { .. }) {
+                director.cues.push_front(Cue::Settled);
+            } else {
+                director.rest = SETTLE;
+            }
         }
         Cue::Speed(speed) => {
             desk.settings.speed = speed;

@@ -32,6 +32,7 @@ pub(crate) const KEYS: &[Key] = keys! {
     KeyT "T" "use the calibrated times" Action::Calibration;
     KeyC "C" "camera: follow, from above" Action::Camera;
     KeyP "P" "panels: hide, show" Action::Bare;
+    KeyG "G" "labs: guided experiments" Action::Labs;
     KeyS "S" "screenshot" Action::Shot;
     KeyH "H" "this help" Action::Help;
     F1 "F1" "" Action::Help;

@@ -7,6 +7,7 @@ use episode::{Driver, Entry, Episode, Supply};
 use scenario::{Compensation, Latency};
 use timing::{Schedule, Source, Trace};
 
+use crate::labs::{LabSheet, Settling};
 use crate::script::Script;
 
 /// What a run is made from: all that the command line can say about one.
@@ -86,6 +87,19 @@ pub trait Launcher: Send {
 
     /// What happened since the last call, for whoever keeps a log; `over` with the last of a run.
     fn record(&mut self, _episode: &Episode, _entries: Vec<Entry>, _over: bool) {}
+
+    /// The guided experiments.
+    fn labs(&self) -> Vec<LabSheet> {
+        Vec::new()
+    }
+
+    /// Begins to settle a lab, with what was predicted (a choice, from 0), and returns at once; what was begun before is given up.
+    fn settle(&mut self, _lab: &str, _predicted: usize) {}
+
+    /// How far that is. Asked all the time, so it must not wait.
+    fn settling(&mut self) -> Settling {
+        Settling::default()
+    }
 
     /// Where the log of the present run is kept, and what went wrong with it. Asked all the time, so it must not wait.
     fn kept(&mut self) -> Kept {

@@ -15,6 +15,9 @@ pub(crate) fn panel(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut
             if ui.small_button("H: help").clicked() {
                 actions.push(Action::Help);
             }
+            if ui.small_button("G: labs").on_hover_text("Guided experiments").clicked() {
+                actions.push(Action::Labs);
+            }
         });
     });
     ui.add_space(2.0);

@@ -83,6 +83,11 @@ impl Player {
             if live {
                 self.advance();
             }
+            let settling = self.launcher.settling();
+            if settling != self.shown.settling {
+                self.shown.settling = settling;
+                self.publish();
+            }
             let kept = self.launcher.kept();
             if kept != self.shown.log {
                 self.shown.log = kept;
@@ -117,6 +122,7 @@ impl Player {
                 self.tie();
             }
             Order::Change(knob) => self.change(knob),
+            Order::Settle(lab, predicted) => self.launcher.settle(&lab, predicted),
             Order::Quit => {}
         }
         self.publish();
@@ -161,6 +167,7 @@ impl Player {
             model_line,
             notice: String::new(),
             log: Kept::default(),
+            settling: self.shown.settling.clone(),
             scene: None,
         };
         self.show(SimTime::ZERO, self.hold == Some(SimTime::ZERO));

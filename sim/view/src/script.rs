@@ -8,6 +8,8 @@
 //! shot driving       # a picture, driving.png
 //! camera -57 36 5.2  # yaw and pitch in degrees, metres from the robot
 //! until end          # play to the end of the run
+//! lab 2              # open the second lab; then `predict 1`, `settle`, `run 2` (open its second run)
+//! settled            # wait until it is
 //! quit
 //! ```
 
@@ -40,6 +42,8 @@ pub enum Cue {
     Scenario(String),
     /// Simulated seconds a second.
     Speed(f64),
+    /// Waits until a lab is settled.
+    Settled,
     /// A picture under this name.
     Shot(String),
     /// Closes the window.
@@ -86,6 +90,11 @@ fn cue(line: &str) -> Result<Cue, String> {
         "model" => Cue::Act(Action::Model(rest.to_owned())),
         "runtime" => Cue::Act(Action::Runtime(rest.to_owned())),
         "schedule" => Cue::Act(Action::Schedule(value(rest)?)),
+        "lab" => Cue::Act(Action::Lab(Some(value::<usize>(rest)?.saturating_sub(1)))),
+        "predict" => Cue::Act(Action::Predict(value::<usize>(rest)?.saturating_sub(1))),
+        "settle" => Cue::Act(Action::Settle),
+        "run" => Cue::Act(Action::LabRun(value::<usize>(rest)?.saturating_sub(1))),
+        "settled" => Cue::Settled,
         "shot" if !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) => {
             Cue::Shot(rest.to_owned())
         }

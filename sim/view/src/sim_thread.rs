@@ -32,6 +32,8 @@ pub enum Order {
     Speed(f64),
     /// A change of the run that goes on; recorded with its time.
     Change(Knob),
+    /// Settle this lab, with this prediction.
+    Settle(String, usize),
     /// Time goes no further than this; for scripts.
     Hold(Option<SimTime>),
     /// The window closes.

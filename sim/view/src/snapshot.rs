@@ -6,6 +6,7 @@ use episode::Outcome;
 use plant::{Observation, Pose, RobotState, World};
 use timing::{Counts, Fate, SimTime, Span, Stage};
 
+use crate::labs::Settling;
 use crate::{Kept, Settings};
 
 /// Everything the window shows of one instant.
@@ -25,6 +26,8 @@ pub struct Snapshot {
     pub notice: String,
     /// Where this run is kept.
     pub log: Kept,
+    /// What becomes of the runs that settle a lab.
+    pub settling: Settling,
     /// The run, if one has been launched.
     pub scene: Option<Scene>,
 }
@@ -198,6 +201,7 @@ impl Snapshot {
             model_line: String::new(),
             notice: String::new(),
             log: Kept::default(),
+            settling: Settling::default(),
             scene: None,
         }
     }

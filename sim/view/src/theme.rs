@@ -66,7 +66,7 @@ pub(crate) fn stage(stage: Stage) -> Color32 {
 }
 
 /// The family of words that stand out.
-fn strong_family() -> FontFamily {
+pub(crate) fn strong_family() -> FontFamily {
     FontFamily::Name("strong".into())
 }
 

@@ -5,10 +5,13 @@ use bevy_egui::egui::{self, Align2, Frame, Id, LayerId, Margin, Order, Panel, Re
 use crate::card::Press;
 use crate::hud::Callout;
 use crate::snapshot::{Phase, Snapshot};
-use crate::{Action, Desk, Kept, card, hud, keys, panel, plots, theme};
+use crate::{Action, Desk, Kept, card, hud, keys, lab_panel, panel, plots, theme};
 
 /// Width of the panel on the left, points.
 const PANEL: f32 = 276.0;
+
+/// Width of the labs on the right, points.
+const LABS: f32 = 352.0;
 
 /// What came of a frame of the panels.
 #[derive(Debug)]
@@ -38,6 +41,11 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
     });
     let height = (ui.available_height() * 0.26).clamp(140.0, 230.0);
     Panel::bottom("strip").exact_size(height).resizable(false).frame(paper).show(ui, |ui| strip(ui, snapshot));
+    if desk.labs.open {
+        Panel::right("labs").exact_size(LABS).resizable(false).frame(paper).show(ui, |ui| {
+            lab_panel::panel(ui, &desk.labs, &snapshot.settling, &mut actions);
+        });
+    }
     let scene = ui.available_rect_before_wrap();
     let ctx = ui.ctx().clone();
     let painter = ctx.layer_painter(LayerId::new(Order::Background, Id::new("callouts"))).with_clip_rect(scene);

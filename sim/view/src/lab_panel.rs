@@ -157,3 +157,7 @@ fn told(ui: &mut Ui, desk: &LabDesk, sheet: &LabSheet) {
     markdown(ui, &sheet.deeper);
     ui.add_space(8.0);
 }
+
+#[cfg(test)]
+#[path = "lab_panel_tests.rs"]
+mod tests;

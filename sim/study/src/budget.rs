@@ -131,7 +131,9 @@ fn one_speed(
     let seeds: Vec<u64> = (0..budget.seeds).collect();
     progress.begin(&format!("{v} m/s"), seeds.len(), false);
     let found: Vec<Critical> =
-        pool::run(&seeds, question.jobs, load, progress, |seat, &seed| critical(|ms| bad(seat, &scenario, seed, ms)))?;
+        pool::run(&seeds, question.jobs, load, progress, async |seat, &seed| {
+            critical(async |ms| bad(seat, &scenario, seed, ms).await).await
+        })?;
     progress.end();
     let all = of_all(&found, budget.phases_only, budget.confidence);
     let occupied = all.empirical.map(|ms| occupied_budget(ms / 1e3, budget.period_ms / 1e3) * 1e3);
@@ -196,13 +198,13 @@ fn phases_only(scenario: &Scenario) -> Result<bool, StudyError> {
 }
 
 /// Whether an episode with this pure delay goes wrong.
-fn bad(seat: &mut Seat, scenario: &Scenario, seed: u64, ms: f64) -> Result<bool, StudyError> {
-    let trial = trial(seat, scenario, seed, ms, None)?;
+async fn bad(seat: &Seat<'_>, scenario: &Scenario, seed: u64, ms: f64) -> Result<bool, StudyError> {
+    let trial = trial(seat, scenario, seed, ms, None).await?;
     Ok(matches!(trial.outcome, Outcome::Collision | Outcome::Fall))
 }
 
-fn trial(
-    seat: &mut Seat,
+async fn trial(
+    seat: &Seat<'_>,
     scenario: &Scenario,
     seed: u64,
     ms: f64,
@@ -214,7 +216,7 @@ fn trial(
         PilotSpec::Network { model } | PilotSpec::Surrogate { model } => format!(":{model}"),
         _ => String::new(),
     };
-    let (trial, _) = drive_setup(seat, setup, &key, Source::Fixed(Span::from_ms(ms)))?;
+    let (trial, _) = drive_setup(seat, setup, &key, Source::Fixed(Span::from_ms(ms))).await?;
     match trial.failures.first() {
         Some(why) => Err(StudyError::Engine { model: key.trim_start_matches(':').to_owned(), why: why.clone() }),
         None => Ok(trial),
@@ -229,8 +231,8 @@ fn distance(scenario: &Scenario, seeds: u64, period_ms: f64, v: f64, jobs: usize
     }
     let seeds: Vec<u64> = (0..seeds).collect();
     let nobody = |model: &str| Err(format!("{model} is not asked"));
-    let driven = pool::run(&seeds, jobs, &nobody, &(), |seat, &seed| {
-        Ok(trial(seat, scenario, seed, 0.0, Some(PilotSpec::Straight))?.sight_to_impact)
+    let driven = pool::run(&seeds, jobs, &nobody, &(), async |seat, &seed| {
+        Ok(trial(seat, scenario, seed, 0.0, Some(PilotSpec::Straight)).await?.sight_to_impact)
     })?;
     let mut met: Vec<f64> = driven.into_iter().flatten().collect();
     if met.len() * 2 < seeds.len() {

@@ -54,6 +54,8 @@ pub struct Budget {
     pub other_ms: f64,
     /// Each speed.
     pub speeds: Vec<AtSpeed>,
+    /// Whether every measurement among the candidates can be relied upon.
+    pub certified: bool,
     /// The models and devices that are judged.
     pub candidates: Vec<Candidate>,
 }
@@ -108,6 +110,7 @@ pub fn budget(
         control_ms: setup.line.control.longest_wait().ms(),
         other_ms: other_ms(&setup, rover),
         speeds: Vec::new(),
+        certified: candidates.iter().all(|candidate| candidate.trusted),
         candidates,
     };
     for &v in question.speeds {

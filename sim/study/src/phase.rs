@@ -28,6 +28,8 @@ pub struct Diagram {
     pub collided: Vec<Vec<usize>>,
     /// By formula, for each speed.
     pub boundary: Vec<Border>,
+    /// Whether every measurement among the candidates can be relied upon.
+    pub certified: bool,
     /// Models and devices, by rising latency.
     pub candidates: Vec<Candidate>,
 }
@@ -82,6 +84,7 @@ impl Diagram {
             speeds,
             latencies,
             boundary,
+            certified: candidates.iter().all(|candidate| candidate.trusted),
             candidates,
         })
     }

@@ -146,7 +146,7 @@ fn whatever_shares_a_call_every_model_that_ships_answers_a_row_as_it_does_alone(
     models.sort();
     assert!(models.len() > 3);
     for path in models {
-        for rung in [Rung::Rten, Rung::OnnxRuntime] {
+        for rung in [Rung::Rten, Rung::OnnxRuntimeCpu] {
             let options = Options {
                 requested: Requested::Exactly(rung),
                 isolate: Isolation::Never,
@@ -171,8 +171,9 @@ fn whatever_shares_a_call_every_model_that_ships_answers_a_row_as_it_does_alone(
                     assert_eq!(together[place], alone[*row], "{what}: row {row} at {place}");
                 }
             }
-            let slow = path.file_stem().is_some_and(|stem| stem == "pilot-wide" || stem.to_string_lossy().contains("teacher"));
-            if !slow && rung == Rung::OnnxRuntime {
+            let slow =
+                path.file_stem().is_some_and(|stem| stem == "pilot-wide" || stem.to_string_lossy().contains("teacher"));
+            if !slow && rung == Rung::OnnxRuntimeCpu {
                 assert_eq!(Rows::new(engine).together(), ROWS, "{what}");
             }
         }

@@ -70,7 +70,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         eprintln!("not certified: {complaint}");
     }
     if !complaints.is_empty() && !args.uncertified {
-        eprintln!("no verdict on a run that is not certified; give the machine to this program alone, or say --uncertified");
+        eprintln!(
+            "no verdict on a run that is not certified; give the machine to this program alone, or say --uncertified"
+        );
         return Ok(ExitCode::from(UNTRUSTED));
     }
     let inquiry = Inquiry {

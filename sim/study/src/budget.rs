@@ -133,10 +133,9 @@ fn one_speed(
     let left = |ms: f64| (ms - budget.period_ms - budget.control_ms - budget.other_ms).max(0.0);
     let seeds: Vec<u64> = (0..budget.seeds).collect();
     progress.begin(&format!("{v} m/s"), seeds.len(), false);
-    let found: Vec<Critical> =
-        pool::run(&seeds, question.jobs, load, progress, async |seat, &seed| {
-            critical(async |ms| bad(seat, &scenario, seed, ms).await).await
-        })?;
+    let found: Vec<Critical> = pool::run(&seeds, question.jobs, load, progress, async |seat, &seed| {
+        critical(async |ms| bad(seat, &scenario, seed, ms).await).await
+    })?;
     progress.end();
     let all = of_all(&found, budget.phases_only, budget.confidence);
     let occupied = all.empirical.map(|ms| occupied_budget(ms / 1e3, budget.period_ms / 1e3) * 1e3);

@@ -21,7 +21,9 @@ pub(crate) struct Critical {
 }
 
 /// Bisection, on the first step of the scan that goes wrong.
-pub(crate) async fn critical(mut bad: impl AsyncFnMut(f64) -> Result<bool, StudyError>) -> Result<Critical, StudyError> {
+pub(crate) async fn critical(
+    mut bad: impl AsyncFnMut(f64) -> Result<bool, StudyError>,
+) -> Result<Critical, StudyError> {
     let mut safe = None;
     for ms in SCAN {
         if !bad(ms).await? {

@@ -52,7 +52,7 @@ fn a_measured_scenario_is_run_once_and_then_looked_into() {
     let (_keep, dir) = folder();
     let path = dir.join("measured.toml");
     // Nobody stops from 2 m/s within 30 cm.
-    let wall = "[[box]]\nname = \"wall\"\nx = 1.0\ny = 0\nlength = 0.5\nwidth = 4\n[controller]\nmodel = \"pilot\"";
+    let wall = "[[box]]\nname = \"wall\"\nx = 1.0\ny = 0\nlength = 0.5\nwidth = 4\n[controller]\npilot = \"network\"\nmodel = \"pilot\"";
     std::fs::write(&path, scenario("speed = 2.0\ncruise = 2.0", wall)).expect("written");
     let ask = |more: &[&str]| {
         let args = ["blame", text(&path), "--latency", "measured", "--runtime", "rten", "--replicas", "2", "--json"];

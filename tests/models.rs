@@ -138,7 +138,7 @@ fn rows_of(inputs: &[runtime::Tensor], rows: &[usize]) -> Vec<runtime::Tensor> {
 }
 
 #[test]
-fn whatever_shares_a_call_every_model_that_ships_answers_a_row_as_it_does_alone() {
+fn whoever_shares_a_call_gets_from_every_model_that_ships_what_it_gets_alone() {
     use runtime::{Isolation, Options, ROWS, Requested, Rows, Rung, synthetic_inputs};
     let folder = std::fs::read_dir(root().join("assets/models")).expect("models");
     let mut models: Vec<_> = folder.map(|entry| entry.expect("a file").path()).collect();
@@ -164,17 +164,18 @@ fn whatever_shares_a_call_every_model_that_ships_answers_a_row_as_it_does_alone(
             let all = synthetic_inputs(&engine.info().model, ROWS + 1, 5);
             let alone: Vec<_> = (0..=ROWS).map(|row| infer(&mut *engine, &rows_of(&all, &[row])).remove(0)).collect();
             // Every row at every place, and beside others.
-            for turn in 0..=ROWS {
+            let alike = (0..=ROWS).all(|turn| {
                 let order: Vec<usize> = (0..ROWS).map(|place| (place * 2 + turn) % (ROWS + 1)).collect();
                 let together = infer(&mut *engine, &rows_of(&all, &order));
-                for (place, row) in order.iter().enumerate() {
-                    assert_eq!(together[place], alone[*row], "{what}: row {row} at {place}");
-                }
-            }
-            let slow =
-                path.file_stem().is_some_and(|stem| stem == "pilot-wide" || stem.to_string_lossy().contains("teacher"));
-            if !slow && rung == Rung::OnnxRuntimeCpu {
-                assert_eq!(Rows::new(engine).together(), ROWS, "{what}");
+                order.iter().enumerate().all(|(place, row)| together[place] == alone[*row])
+            });
+            let shared = Rows::new(engine).together() == ROWS;
+            eprintln!("{what}: alike {alike}, shared {shared}");
+            assert!(alike || !shared, "{what} would answer otherwise in company");
+            // There the kernels compute each row by itself.
+            assert!(alike || rung != Rung::OnnxRuntimeCpu, "{what}");
+            if path.ends_with("pilot.onnx") && rung == Rung::OnnxRuntimeCpu {
+                assert!(shared, "{what} is worth sharing");
             }
         }
     }

@@ -18,6 +18,7 @@ import time
 ROOT = pathlib.Path(__file__).parent.parent
 SECONDS = 4  # simulated, in a run
 REPEATS = 3
+MOST = 500  # things in a scatter
 DENSITY = 0.068  # things a square metre, as in bench_60
 LINEAR = 1.15  # the local exponent that is still called linear: the rest is caches and noise
 
@@ -39,7 +40,7 @@ source = "zero"
 
 SIDE = """[[scatter]]
 kind = "{kind}"
-name = "{kind}{low}"
+name = "{name}"
 count = {count}
 x = {{ min = -{reach}, max = {reach} }}
 y = {{ min = {low}, max = {high} }}
@@ -60,8 +61,11 @@ def hall(obstacles, actors, beams, pilot):
         for sign in (1, -1):
             low, high = sorted((1.2 * sign, (1.2 + max(6.0, reach)) * sign))
             half = count // 2 if sign < 0 else count - count // 2
-            if half:
-                text += SIDE.format(kind=kind, count=half, reach=reach, low=low, high=high, size=size, apart=apart, more=more)
+            for first in range(0, half, MOST):
+                text += SIDE.format(
+                    kind=kind, name=f"{kind} {low:.0f} {first}", count=min(MOST, half - first), reach=reach, low=low, high=high,
+                    size=size, apart=apart, more=more,
+                )  # fmt: skip
     return text
 
 
@@ -97,8 +101,8 @@ def measure(program):
     """Panels: title, unit across, unit up, and named series of (size, cost)."""
     with tempfile.TemporaryDirectory() as folder:
         things = (10, 30, 100, 300, 1000, 3000, 10_000)
-        straight = [(n, *run(program, folder, obstacles=n)) for n in things]
-        expert = [(n, run(program, folder, obstacles=n, pilot="expert")[0]) for n in things]
+        straight = [(n, *run(program, folder, obstacles=n, actors=0)) for n in things]
+        expert = [(n, run(program, folder, obstacles=n, actors=0, pilot="expert")[0]) for n in things]
         people = [(n, run(program, folder, actors=n)[0]) for n in (1, 3, 10, 30, 100, 200)]
         rays = [(n, run(program, folder, beams=n)[0]) for n in (90, 180, 360, 720, 1440, 2880, 4096)]
         many = [(n, *sweep(program, folder, n)) for n in (10, 100, 1000, 10_000, 100_000)]

@@ -13,7 +13,7 @@ import time
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent
 ROUNDS = 5
-EACH = 16  # episodes a core in a round
+EACH = 12  # episodes a core in a round
 CORES = os.cpu_count() or 1
 
 
@@ -23,8 +23,10 @@ def ours(program, model, trace, seeds, jobs, folder):
     out = pathlib.Path(folder) / f"{model}-{seeds.start}-{jobs}"
     args = ["sweep", "run", "bench_60", *grid, f"--grid=latency=replay:{trace}", f"--seeds={seeds.start}..{seeds.stop}"]
     began = time.perf_counter()
-    subprocess.run([program, *args, f"--jobs={jobs}", "--out", out], cwd=ROOT, capture_output=True, check=True)
+    done = subprocess.run([program, *args, f"--jobs={jobs}", "--out", out], cwd=ROOT, capture_output=True, check=False)
     wall = time.perf_counter() - began
+    # 3: the trace is no certified measurement, which does not matter here.
+    assert done.returncode in (0, 3), done.stderr.decode()
     with open(out / "sweep.csv", encoding="utf-8", newline="") as file:
         return sum(float(row["time_s"]) for row in csv.DictReader(file)), wall
 

@@ -164,7 +164,7 @@ def panel(at, title, unit, series):
             '<circle cx="{:.1f}" cy="{:.1f}" r="3" fill="{}"/>'.format(*spot(n, c), COLOURS[name]) for n, c in points
         ]
         if len(series) > 1:
-            text.append(f'<text x="{left + 10}" y="{top + 18 + 16 * i}" fill="{COLOURS[name]}">{name}</text>')
+            text.append(f'<text x="{left + 10}" y="{top + 18 + 16 * i}" style="fill:{COLOURS[name]}">{name}</text>')
     return "\n".join(text)
 
 

@@ -129,6 +129,8 @@ pub fn sweep(args: &Args, scenario: &Scenario) -> Result<Vec<(u64, End, f64)>> {
         Some(dir) => Some(Mutex::new(Samples::create(dir, scenario.name(), args.depth, args.seeds.start)?)),
         None => None,
     };
+    let jobs = args.jobs.clamp(1, seeds.len());
+    let lanes = ROWS.min(seeds.len().div_ceil(jobs));
     std::thread::scope(|scope| {
         let work = || -> Result<()> {
             let network = args.model.as_deref().map(|path| load(path, args.trust)).transpose()?;
@@ -149,9 +151,9 @@ pub fn sweep(args: &Args, scenario: &Scenario) -> Result<Vec<(u64, End, f64)>> {
                 go_on.then(|| seeds.get(next.fetch_add(1, Ordering::Relaxed)).copied())?
             });
             let settle = || network.as_ref().is_some_and(Rows::settle);
-            block_on(in_lanes(ROWS, taken.map(one)), settle).into_iter().collect()
+            block_on(in_lanes(lanes, taken.map(one)), settle).into_iter().collect()
         };
-        let jobs: Vec<_> = (0..args.jobs.clamp(1, seeds.len())).map(|_| scope.spawn(work)).collect();
+        let jobs: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
         jobs.into_iter().try_for_each(|job| job.join().map_err(|_| miette!("a job failed"))?)
     })?;
     if let Some(writer) = writer {

@@ -5,20 +5,13 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 /// Carries out all of these, at most `lanes` of them begun and not done at a time; results in the order in which they were given.
+/// The next is taken only when the last one waits or is done, so that what never waits leaves the others to other threads.
 pub async fn in_lanes<F: Future>(lanes: usize, futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
     let mut left = futures.into_iter().enumerate();
     let mut running: Vec<(usize, Pin<Box<F>>)> = Vec::new();
     let mut done: Vec<(usize, F::Output)> = Vec::new();
     poll_fn(|context| {
         loop {
-            while running.len() < lanes.max(1)
-                && let Some((index, future)) = left.next()
-            {
-                running.push((index, Box::pin(future)));
-            }
-            if running.is_empty() {
-                return Poll::Ready(());
-            }
             let before = done.len();
             running.retain_mut(|(index, future)| match future.as_mut().poll(context) {
                 Poll::Ready(output) => {
@@ -27,6 +20,18 @@ pub async fn in_lanes<F: Future>(lanes: usize, futures: impl IntoIterator<Item =
                 }
                 Poll::Pending => true,
             });
+            while running.len() < lanes.max(1)
+                && let Some((index, future)) = left.next()
+            {
+                let mut future = Box::pin(future);
+                match future.as_mut().poll(context) {
+                    Poll::Ready(output) => done.push((index, output)),
+                    Poll::Pending => running.push((index, future)),
+                }
+            }
+            if running.is_empty() {
+                return Poll::Ready(());
+            }
             if done.len() == before {
                 return Poll::Pending;
             }
@@ -89,6 +94,18 @@ mod tests {
         }
         assert!(!ended.borrow().is_sorted(), "the later ones are done first");
         assert_eq!(block_on(in_lanes(3, (0..0).map(one)), || false), [0; 0]);
+    }
+
+    #[test]
+    fn nothing_is_taken_before_it_is_needed() {
+        let (taken, ended) = (Cell::new(0), Cell::new(0));
+        let one = async |_| {
+            assert_eq!(taken.get(), ended.get() + 1);
+            ended.set(ended.get() + 1);
+        };
+        let all = (0..20).inspect(|_| taken.set(taken.get() + 1)).map(one);
+        block_on(in_lanes(8, all), || false);
+        assert_eq!(ended.get(), 20);
     }
 
     #[test]

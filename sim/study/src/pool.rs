@@ -93,9 +93,12 @@ pub(crate) fn run_in<Task: Sync, Done: Send>(
     work: impl AsyncFn(&Seat, &Task) -> Result<Done, StudyError> + Sync,
 ) -> Result<Vec<Done>, StudyError> {
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let jobs = jobs.clamp(1, tasks.len().max(1));
+    // As many tasks on one thread as on the others.
+    let lanes = lanes.min(tasks.len().div_ceil(jobs));
     let done: Mutex<Vec<(usize, Result<Done, StudyError>)>> = Mutex::new(Vec::with_capacity(tasks.len()));
     std::thread::scope(|scope| {
-        for _ in 0..jobs.clamp(1, tasks.len().max(1)) {
+        for _ in 0..jobs {
             scope.spawn(|| {
                 let seat = Seat { load, held: RefCell::new(None) };
                 let one = async |(i, task)| {

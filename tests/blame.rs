@@ -42,8 +42,35 @@ fn who_sees_nothing_is_a_model_s_fault() {
 #[test]
 fn without_a_collision_there_is_nothing_to_blame() {
     assert_eq!(deadtime(&["blame", "braking", "--latency", "fixed:100"]).status.code(), Some(4));
-    assert_eq!(deadtime(&["blame", "lesson", "--latency", "measured"]).status.code(), Some(2));
+    // Nobody is asked, so there is nothing to measure.
+    assert_eq!(deadtime(&["blame", "braking", "--latency", "measured"]).status.code(), Some(2));
     assert_eq!(deadtime(&["blame", "braking", "--window", "0"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_measured_scenario_is_run_once_and_then_looked_into() {
+    let (_keep, dir) = folder();
+    let path = dir.join("measured.toml");
+    // Nobody stops from 2 m/s within 30 cm.
+    let wall = "[[box]]\nname = \"wall\"\nx = 1.0\ny = 0\nlength = 0.5\nwidth = 4\n[controller]\npilot = \"network\"\nmodel = \"pilot\"";
+    std::fs::write(&path, scenario("speed = 2.0\ncruise = 2.0", wall)).expect("written");
+    let ask = |more: &[&str]| {
+        let args = ["blame", text(&path), "--latency", "measured", "--runtime", "rten", "--replicas", "2", "--json"];
+        deadtime(&[&args[..], more].concat())
+    };
+    // Beside other tests a measurement may not be certified; then only who insists is answered.
+    let (careful, insistent) = (ask(&[]), ask(&["--uncertified"]));
+    let said = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    match careful.status.code() {
+        Some(0) => assert_eq!(json(&careful)["verdict"], "unavoidable"),
+        Some(3) => assert!(said(&careful).contains("say --uncertified") && careful.stdout.is_empty(), "{careful:?}"),
+        _ => panic!("{}", said(&careful)),
+    }
+    let blame = json(&insistent);
+    assert_eq!(blame["verdict"], "unavoidable", "{blame}");
+    assert!(blame["latency_ms"].as_f64() > Some(0.0), "{blame}");
+    let doubtful = said(&insistent).contains("not certified: ");
+    assert_eq!(insistent.status.code(), Some(if doubtful { 3 } else { 0 }), "{}", said(&insistent));
 }
 
 /// A corridor as wide as the robot's turn allows nothing but braking in.

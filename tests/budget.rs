@@ -58,8 +58,14 @@ fn where_the_scene_is_random_a_share_must_survive() {
 #[test]
 fn models_are_measured_and_judged() {
     let args = ["braking", "--models", "pilot", "--samples", "40", "--json"];
-    let budget = json(&deadtime(&[&["budget"], &args[..]].concat()));
+    let output = deadtime(&[&["budget"], &args[..]].concat());
+    let budget = json(&output);
     let pilot = &budget["candidates"][0];
+    // Beside other tests a measurement may not be certified, and then says so.
+    let certified = pilot["trusted"] == true;
+    assert_eq!(output.status.code(), Some(if certified { 0 } else { 3 }));
+    assert_eq!(budget["certified"], certified);
+    assert_eq!(String::from_utf8_lossy(&output.stderr).contains("not certified: pilot: "), !certified);
     assert_eq!(
         (&pilot["name"], &pilot["judged_at"], &pilot["modelled"]),
         (&"pilot".into(), &"p99".into(), &false.into())
@@ -114,4 +120,24 @@ fn the_diagram_holds_every_cell_and_its_border_is_the_formula() {
     }
     let svg = std::fs::read_to_string(dir.join("phase.svg")).expect("a picture");
     assert!(svg.contains("cloud-pi0") && svg.contains("all sensor phases stop") && dir.join("phase.json").exists());
+}
+
+#[test]
+fn what_is_not_certified_is_labelled_and_ends_with_3() {
+    let (_keep, dir) = folder();
+    let trace = dir.join("doubtful.json");
+    let service = r#"{ "frame": 0, "idle": 0, "pre": 0, "host_to_device": 0, "compute": 4000000, "device_to_host": 0, "post": 0 }"#;
+    let text_of = format!(
+        r#"{{ "model": "doubtful", "runtime": "r", "device": "d", "batch": 1, "trusted": false, "complaints": ["another program"], "samples": [{service}] }}"#
+    );
+    std::fs::write(&trace, text_of).expect("written");
+    for command in ["budget", "phase"] {
+        let small: &[&str] = if command == "phase" { &["--cells", "2x2", "--seeds", "1"] } else { &[] };
+        let args = [command, "braking", "--models", "none", "--traces", text(&trace), "--json", "--out", text(&dir)];
+        let output = deadtime(&[&args[..], small].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{command}: {said}");
+        assert!(said.contains("not certified: doubtful: another program"), "{command}: {said}");
+        assert_eq!(json(&output)["certified"], false, "{command}");
+    }
 }

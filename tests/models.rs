@@ -117,3 +117,66 @@ fn a_level_can_be_measured_by_itself() {
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("off, basic, extended or all"), "{}", stderr(&output));
 }
+
+/// The first output of each row of a call.
+fn infer(engine: &mut dyn runtime::Engine, inputs: &[runtime::Tensor]) -> Vec<Vec<u32>> {
+    let (rows, mut outputs) = (inputs[0].shape[0], Vec::new());
+    engine.infer(inputs, &mut outputs).expect("it runs");
+    let values = outputs[0].data.as_f32().expect("floats");
+    values.chunks(values.len() / rows).map(|row| row.iter().map(|x| x.to_bits()).collect()).collect()
+}
+
+/// A call of these rows of another.
+fn rows_of(inputs: &[runtime::Tensor], rows: &[usize]) -> Vec<runtime::Tensor> {
+    let take = |tensor: &runtime::Tensor| {
+        let values = tensor.data.as_f32().expect("floats");
+        let each = values.len() / tensor.shape[0];
+        let data = rows.iter().flat_map(|row| &values[row * each..][..each]).copied().collect();
+        runtime::Tensor::f32(tensor.name.clone(), [&[rows.len()], &tensor.shape[1..]].concat(), data)
+    };
+    inputs.iter().map(take).collect()
+}
+
+#[test]
+fn whoever_shares_a_call_gets_from_every_model_that_ships_what_it_gets_alone() {
+    use runtime::{Isolation, Options, ROWS, Requested, Rows, Rung, synthetic_inputs};
+    let folder = std::fs::read_dir(root().join("assets/models")).expect("models");
+    let mut models: Vec<_> = folder.map(|entry| entry.expect("a file").path()).collect();
+    models.retain(|path| path.extension().is_some_and(|extension| extension == "onnx"));
+    models.sort();
+    assert!(models.len() > 3);
+    for path in models {
+        for rung in [Rung::Rten, Rung::OnnxRuntimeCpu] {
+            let options = Options {
+                requested: Requested::Exactly(rung),
+                isolate: Isolation::Never,
+                offline: true,
+                ..Options::default()
+            };
+            let mut engine = match runtime::load(&path, &options) {
+                Ok(engine) => engine,
+                Err(error) => {
+                    eprintln!("SKIPPED: {} on {rung}: {error}", path.display());
+                    continue;
+                }
+            };
+            let what = format!("{} on {rung}", path.display());
+            let all = synthetic_inputs(&engine.info().model, ROWS + 1, 5);
+            let alone: Vec<_> = (0..=ROWS).map(|row| infer(&mut *engine, &rows_of(&all, &[row])).remove(0)).collect();
+            // Every row at every place, and beside others.
+            let alike = (0..=ROWS).all(|turn| {
+                let order: Vec<usize> = (0..ROWS).map(|place| (place * 2 + turn) % (ROWS + 1)).collect();
+                let together = infer(&mut *engine, &rows_of(&all, &order));
+                order.iter().enumerate().all(|(place, row)| together[place] == alone[*row])
+            });
+            let shared = Rows::new(engine).together() == ROWS;
+            eprintln!("{what}: alike {alike}, shared {shared}");
+            assert!(alike || !shared, "{what} would answer otherwise in company");
+            // There the kernels compute each row by itself.
+            assert!(alike || rung != Rung::OnnxRuntimeCpu, "{what}");
+            if path.ends_with("pilot.onnx") && rung == Rung::OnnxRuntimeCpu {
+                assert!(shared, "{what} is worth sharing");
+            }
+        }
+    }
+}

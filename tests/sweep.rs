@@ -138,3 +138,34 @@ fn networks_are_swept_with_their_runtime() {
     assert!(lines[1].starts_with("pilot,rten,service:20,0,") && lines[1].contains(",rten ("), "{csv}");
     assert!(lines[2].starts_with("expert,rten,service:20,0,goal,false,") && lines[2].contains(",none,"), "{csv}");
 }
+
+#[test]
+fn a_network_in_company_drives_as_it_does_in_a_run_of_its_own() {
+    let (_keep, dir) = folder();
+    // Thirteen episodes of different lengths: calls that are full and calls for one. A batch schedule asks for copies.
+    for schedule in ["newest", "batch:3:40"] {
+        let grid =
+            ["model=pilot", "latency=service:70", &format!("schedule={schedule}")].map(|axis| format!("--grid={axis}"));
+        let run = |name: &str, jobs: &str| {
+            let out = dir.join(format!("{name}-{}", &schedule[..3]));
+            let args = ["sweep", "run", "crowd", &grid[0], &grid[1], &grid[2], "--seeds", "13", "--offline"];
+            let output = deadtime(&[&args[..], &["--jobs", jobs, "--out", text(&out)]].concat());
+            assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+            result(&out)
+        };
+        let (one, three) = (run("one", "1"), run("three", "3"));
+        assert_eq!(one, three);
+        let csv = String::from_utf8(one[0].clone()).expect("text");
+        let mut rows = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let head = rows.next().expect("a head");
+        let column = |name: &str| head.iter().position(|found| *found == name).expect("a column");
+        let (seed, digest) = (column("seed"), column("digest"));
+        let rows: Vec<_> = rows.collect();
+        for row in [&rows[0], &rows[5], &rows[12]] {
+            let options =
+                ["--model", "pilot", "--latency", "service:70", "--schedule", schedule, "--offline", "--json"];
+            let alone = json(&deadtime(&[&["run", "crowd", "--seed", row[seed]], &options[..]].concat()));
+            assert_eq!(alone["digest"], row[digest], "seed {} under {schedule}", row[seed]);
+        }
+    }
+}

@@ -95,14 +95,18 @@ def think(session, seen, velocity):
     return SPEEDS[best // 13] * CRUISE, YAW_RATES[best % 13]
 
 
-def run(model_path, trace, seed, seconds):
-    """One episode. Simulated and wall seconds, inferences, whether it touched something. Without a model it drives straight on."""
+def load(model_path):
+    """The network, on one thread."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(model_path, options, providers=["CPUExecutionProvider"])
+
+
+def run(session, trace, seed, seconds):
+    """One episode. Simulated and wall seconds, inferences, whether it touched something. Without a network it drives straight on."""
     xml, walkers = hall(seed)
     model = mujoco.MjModel.from_xml_string(xml)
     data = mujoco.MjData(model)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = model_path and onnxruntime.InferenceSession(model_path, options, providers=["CPUExecutionProvider"])
     robot = model.body("robot").id
     walk = [model.joint(f"walk{i}").qposadr[0] for i in range(len(walkers))]
     walk_v = [model.joint(f"walk{i}").dofadr[0] for i in range(len(walkers))]
@@ -158,8 +162,17 @@ def service_times(path):
     return [sum(sample[stage] for stage in stages) / 1e9 for sample in samples]
 
 
-if __name__ == "__main__":
-    model_file, trace_file, number = sys.argv[1:4]
-    network = None if model_file == "none" else model_file
-    simulated, wall, count, touched = run(network, service_times(trace_file), int(number), 60.0)
+def main():
+    """MODEL TRACE A..B: so many episodes, one after the other."""
+    model_file, trace_file, seeds = sys.argv[1:4]
+    session = None if model_file == "none" else load(model_file)
+    first, beyond = map(int, seeds.split(".."))
+    trace = service_times(trace_file)
+    done = [run(session, trace, seed, 60.0) for seed in range(first, beyond)]
+    simulated, wall, count = (sum(one[i] for one in done) for i in range(3))
+    touched = sum(one[3] for one in done)
     print(json.dumps({"sim_seconds": simulated, "wall_seconds": wall, "inferences": count, "touched": touched}))
+
+
+if __name__ == "__main__":
+    main()

@@ -8,14 +8,20 @@ use std::time::Instant;
 
 use episode::{Change, fit};
 use miette::{IntoDiagnostic, Result, miette};
+use runtime::synthetic_inputs;
 use scenario::{Latency, PilotSpec, Setup};
 use study::{Accused, Blame, Inquiry, Verdict};
 use timing::{Source, Span};
 
 use super::bar::Bar;
+use super::run::go;
 use super::{NOTHING, UNTRUSTED, jobs, json_text, print_json, write_files};
 use crate::assets;
-use crate::launch::{Overrides, RuntimeOptions, engine, loader, report, source, source_of};
+use crate::launch::{Overrides, RuntimeOptions, engine, launch, loader, report, source, source_of, worker};
+use crate::log::header;
+
+/// From so many seconds on it is said how long it may take.
+const WORTH_SAYING: f64 = 10.0;
 
 /// Options of `blame`.
 #[derive(clap::Args, Debug)]
@@ -27,6 +33,9 @@ pub struct Args {
     pub overrides: Overrides,
     #[command(flatten)]
     pub runtime: RuntimeOptions,
+    /// With measured latency: look into the recorded run even if it is no certified measurement
+    #[arg(long)]
+    pub uncertified: bool,
     /// The seed of a scenario; its own by default
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -55,12 +64,26 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let began = Instant::now();
     let what = crate::log::find(&args.what);
     let log = what.extension().is_some_and(|extension| extension == "mcap");
-    let accused = if log { from_log(args, &what)? } else { from_scenario(args)? };
+    let found = if log { from_log(args, &what)? } else { from_scenario(args)? };
+    let Found { accused, complaints, inference_s } = found;
+    for complaint in &complaints {
+        eprintln!("not certified: {complaint}");
+    }
+    if !complaints.is_empty() && !args.uncertified {
+        eprintln!(
+            "no verdict on a run that is not certified; give the machine to this program alone, or say --uncertified"
+        );
+        return Ok(ExitCode::from(UNTRUSTED));
+    }
     let inquiry = Inquiry {
         window: Span::from_secs(args.window),
         replicas: args.replicas.clamp(1, 10_000),
         jobs: jobs(args.jobs),
     };
+    let estimate = inference_s.map_or(0.0, |seconds| seconds * inferences(&accused, &inquiry));
+    if estimate > WORTH_SAYING {
+        eprintln!("{:.1} ms an inference: this may take {estimate:.0} s", inference_s.unwrap_or_default() * 1e3);
+    }
     let load = loader(args.runtime.options());
     let Some(blame) = study::blame(&accused, &inquiry, &load, &Bar::default()).map_err(report)? else {
         if log {
@@ -84,10 +107,19 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         println!("  in {:.1} s", began.elapsed().as_secs_f64());
     }
     let told = !matches!(blame.verdict, Verdict::Undetermined | Verdict::NoCollision);
-    Ok(if told { ExitCode::SUCCESS } else { ExitCode::from(UNTRUSTED) })
+    Ok(if told && complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(UNTRUSTED) })
 }
 
-fn from_log(args: &Args, path: &Path) -> Result<Accused> {
+/// A run that can be looked into.
+struct Found {
+    accused: Accused,
+    /// Why it is no certified measurement, where it was just measured for this.
+    complaints: Vec<String>,
+    /// One inference, seconds, where a network is run.
+    inference_s: Option<f64>,
+}
+
+fn from_log(args: &Args, path: &Path) -> Result<Found> {
     if !args.overrides.is_empty() || args.seed.is_some() {
         return Err(miette!(
             help = "to change something, give the scenario instead of the log",
@@ -95,6 +127,10 @@ fn from_log(args: &Args, path: &Path) -> Result<Accused> {
             path.display()
         ));
     }
+    recorded(args, path)
+}
+
+fn recorded(args: &Args, path: &Path) -> Result<Found> {
     let mut recording = record::read(path).into_diagnostic()?;
     let setup = super::replay::recorded_setup(&recording.header, path)?;
     let latency: Latency = recording.header.latency.parse().map_err(|e| miette!("the log's latency: {e}"))?;
@@ -113,26 +149,61 @@ fn from_log(args: &Args, path: &Path) -> Result<Accused> {
     accused(args, setup, source, recording.edits)
 }
 
-fn from_scenario(args: &Args) -> Result<Accused> {
+fn from_scenario(args: &Args) -> Result<Found> {
     let scenario = assets::load_scenario(&args.what)?;
     let setup = args.overrides.setup(&scenario, args.seed.unwrap_or(scenario.seed))?;
     if setup.latency == Latency::Measured {
-        return Err(miette!(
-            help = "record it first: `deadtime run SCENARIO --log run.mcap`, then `deadtime blame run.mcap`; or give another --latency",
-            "found measured latency; expected a run that is already known"
-        ));
+        return measured(args, &scenario, setup);
     }
     let source = source_of(&setup)?;
     accused(args, setup, source, Vec::new())
 }
 
-/// Looks at the network once, for what it is fed.
-fn accused(args: &Args, mut setup: Setup, source: Source, edits: Vec<episode::Edit>) -> Result<Accused> {
-    let mut network = None;
+/// Runs the scenario once, alone and at its pace, and takes its log.
+fn measured(args: &Args, scenario: &scenario::Scenario, setup: Setup) -> Result<Found> {
+    let seed = args.seed.unwrap_or(scenario.seed);
+    let mut launched = launch(setup, |model| worker(model, &args.runtime, |_| {}))?;
+    eprintln!("measuring: {} runs once, alone on the machine", scenario.name());
+    let folder = tempfile::tempdir().into_diagnostic()?;
+    let path = folder.path().join("run.mcap");
+    let header = header(&launched, scenario, seed, &args.overrides, &args.runtime);
+    let mut log = record::Writer::create(&path, &header).into_diagnostic()?;
+    let mut written = Ok(());
+    let summary = go(&mut launched, true, &mut |entry, _| {
+        if written.is_ok() {
+            written = log.push(entry);
+        }
+    });
+    written.into_diagnostic()?;
+    log.finish(&summary).into_diagnostic()?;
+    // Its worker would share the cores.
+    drop(launched);
+    Ok(Found { complaints: summary.complaints, ..recorded(args, &path)? })
+}
+
+/// Inferences of a blame one after the other, on all its threads, at most about: whole runs and forks of twice the window.
+fn inferences(accused: &Accused, inquiry: &Inquiry) -> f64 {
+    let line = &accused.setup.line;
+    let parts = [line.sensing, line.dead_time, line.link_out + line.link_back];
+    let parts = 1 + parts.iter().filter(|part| **part > Span::ZERO).count() + usize::from(!accused.source.modelled());
+    let hz = line.capture.rate.hz();
+    let whole = accused.setup.duration.secs() * hz * 3.0;
+    let fork = 2.0 * inquiry.window.secs() * hz;
+    let replicas = inquiry.replicas as f64 * (whole + fork * (1 + parts + (1 << parts)) as f64);
+    // The critical latency is sought in one replica alone.
+    (replicas + fork * 50.0) / inquiry.jobs as f64
+}
+
+/// Looks at the network once, for what it is fed and how long it takes.
+fn accused(args: &Args, mut setup: Setup, source: Source, edits: Vec<episode::Edit>) -> Result<Found> {
+    let (mut network, mut inference_s) = (None, None);
     if let PilotSpec::Network { model } = &setup.pilot {
-        let contract =
-            fit(&engine(model, &args.runtime.options())?.info().model.clone(), &setup.world.robot).into_diagnostic()?;
+        let mut engine = engine(model, &args.runtime.options())?;
+        let contract = fit(&engine.info().model, &setup.world.robot).into_diagnostic()?;
         network = contract.map(|contract| (model.clone(), contract));
+        let (inputs, mut outputs) = (synthetic_inputs(&engine.info().model, 1, 0), Vec::new());
+        let each = (0..3).filter_map(|_| Some(engine.infer(&inputs, &mut outputs).ok()?.total().secs()));
+        inference_s = each.reduce(f64::min);
     }
     if network.as_ref().is_some_and(|(_, contract)| contract.needs_camera()) {
         setup.give_camera();
@@ -141,7 +212,7 @@ fn accused(args: &Args, mut setup: Setup, source: Source, edits: Vec<episode::Ed
     if network.is_none() && matches!(setup.pilot, PilotSpec::Network { .. } | PilotSpec::Surrogate { .. }) {
         setup.pilot = PilotSpec::Expert;
     }
-    Ok(Accused { setup, source, edits, network })
+    Ok(Found { accused: Accused { setup, source, edits, network }, complaints: Vec::new(), inference_s })
 }
 
 fn write(out: &Path, blame: &Blame) -> Result<()> {

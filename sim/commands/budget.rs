@@ -8,7 +8,7 @@ use miette::{Result, miette};
 use study::{AtSpeed, Budget, Candidate, Question};
 
 use super::bar::Bar;
-use super::candidates::{Between, Candidates, with_pilot};
+use super::candidates::{Between, Candidates, judged, with_pilot};
 use super::sweep::loader;
 use super::{jobs, json_text, print_json, write_files};
 use crate::assets;
@@ -80,7 +80,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             println!("chart: {}", out.join("budget.svg").display());
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(judged(&budget.candidates))
 }
 
 fn words(budget: &Budget) -> String {

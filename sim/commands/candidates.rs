@@ -1,12 +1,14 @@
 //! Which models and devices are set against a budget, and how late each of them is.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::str::FromStr;
 
 use miette::{Result, miette};
 use scenario::{Latency, Scenario};
 use study::{Candidate, Course};
 
+use super::UNTRUSTED;
 use super::bar::Bar;
 use crate::assets;
 use crate::launch::{RuntimeOptions, loader, report};
@@ -79,6 +81,15 @@ impl Candidates {
             )
         })
     }
+}
+
+/// What to end with: a measurement that is not certified is complained of, and the answer is not to be trusted.
+pub fn judged(candidates: &[Candidate]) -> ExitCode {
+    let doubtful: Vec<&Candidate> = candidates.iter().filter(|candidate| !candidate.trusted).collect();
+    for candidate in &doubtful {
+        eprintln!("not certified: {}: {}", candidate.name, candidate.complaints.join("; "));
+    }
+    if doubtful.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(UNTRUSTED) }
 }
 
 /// The scenario with another pilot, and with no latency of its own: what is asked here sets it.

@@ -7,14 +7,15 @@ mod drive;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::iter::from_fn;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
 use pilot::Contract;
-use runtime::{Engine, Isolation, Options};
+use runtime::{Isolation, Options, ROWS, Rows, block_on, in_lanes};
 use scenario::{Scenario, Setup};
 
 use drive::{Drive, End, Row};
@@ -122,27 +123,37 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 /// Runs every seed of a scenario and writes its samples in the order of the seeds; returns seed, end and seconds.
 pub fn sweep(args: &Args, scenario: &Scenario) -> Result<Vec<(u64, End, f64)>> {
     let seeds: Vec<u64> = args.seeds.clone().collect();
-    let next = AtomicUsize::new(0);
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let done = Mutex::new(Vec::new());
     let writer = match &args.out {
-        Some(dir) => Some(Mutex::new(Samples::create(dir, scenario.name(), args.depth)?)),
+        Some(dir) => Some(Mutex::new(Samples::create(dir, scenario.name(), args.depth, args.seeds.start)?)),
         None => None,
     };
+    let jobs = args.jobs.clamp(1, seeds.len());
+    let lanes = ROWS.min(seeds.len().div_ceil(jobs));
     std::thread::scope(|scope| {
         let work = || -> Result<()> {
-            let mut driver = args.model.as_deref().map(|path| Network::load(path, args.trust)).transpose()?;
-            while let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let setup = prepare(args, scenario.setup(seed)?, driver.as_mut())?;
+            let network = args.model.as_deref().map(|path| load(path, args.trust)).transpose()?;
+            let one = async |seed: u64| -> Result<()> {
+                let (setup, contract) = prepare(args, scenario.setup(seed)?, network.as_ref())?;
                 let mut rows = Vec::new();
-                let (end, secs) = Drive::new(args, &setup, driver.as_mut()).run(&mut rows)?;
+                let drive = Drive::new(args, &setup, network.as_ref().zip(contract));
+                let (end, secs) = drive.run(&mut rows).await?;
                 if let Some(writer) = &writer {
                     writer.lock().map_err(|_| miette!("another job failed"))?.put(seed, rows)?;
                 }
                 done.lock().map_err(|_| miette!("another job failed"))?.push((seed, end, secs));
-            }
-            Ok(())
+                Ok(())
+            };
+            let one = async |seed| one(seed).await.inspect_err(|_| failed.store(true, Ordering::Relaxed));
+            let taken = from_fn(|| {
+                let go_on = !failed.load(Ordering::Relaxed);
+                go_on.then(|| seeds.get(next.fetch_add(1, Ordering::Relaxed)).copied())?
+            });
+            let settle = || network.as_ref().is_some_and(Rows::settle);
+            block_on(in_lanes(lanes, taken.map(one)), settle).into_iter().collect()
         };
-        let jobs: Vec<_> = (0..args.jobs.clamp(1, seeds.len())).map(|_| scope.spawn(work)).collect();
+        let jobs: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
         jobs.into_iter().try_for_each(|job| job.join().map_err(|_| miette!("a job failed"))?)
     })?;
     if let Some(writer) = writer {
@@ -154,7 +165,8 @@ pub fn sweep(args: &Args, scenario: &Scenario) -> Result<Vec<(u64, End, f64)>> {
 }
 
 /// A variant of a scenario at the wanted rate, with the camera that the samples or the network need.
-fn prepare(args: &Args, mut setup: Setup, network: Option<&mut Network>) -> Result<Setup> {
+/// Also what the network is fed.
+fn prepare(args: &Args, mut setup: Setup, network: Option<&Rows>) -> Result<(Setup, Option<Contract>)> {
     if let Some(rate) = args.hz {
         setup.line.capture.rate = rate;
     }
@@ -165,33 +177,28 @@ fn prepare(args: &Args, mut setup: Setup, network: Option<&mut Network>) -> Resu
             setup.name
         ));
     }
+    let mut contract = None;
     if let Some(network) = network {
-        let contract = episode::fit(&network.engine.info().model, &setup.world.robot).into_diagnostic()?;
-        network.contract = contract.ok_or_else(|| miette!("the model's inputs are no pilot's: it cannot drive"))?;
-        if network.contract.needs_camera() {
+        let found = episode::fit(&network.info().model, &setup.world.robot).into_diagnostic()?;
+        let found = found.ok_or_else(|| miette!("the model's inputs are no pilot's: it cannot drive"))?;
+        if found.needs_camera() {
             setup.give_camera();
         }
+        contract = Some(found);
     }
     if args.depth {
         setup.give_camera();
     }
-    Ok(setup)
+    Ok((setup, contract))
 }
 
 /// The network that drives.
-struct Network {
-    engine: Box<dyn Engine>,
-    contract: Contract,
-}
-
-impl Network {
-    fn load(path: &Path, trust: bool) -> Result<Self> {
-        let isolate = if trust { Isolation::Never } else { Isolation::Auto };
-        let engine = runtime::load(path, &Options { isolate, ..Options::default() })
-            .into_diagnostic()
-            .wrap_err_with(|| format!("the model {} cannot be run", path.display()))?;
-        Ok(Self { engine, contract: Contract::Rover })
-    }
+fn load(path: &Path, trust: bool) -> Result<Rows> {
+    let isolate = if trust { Isolation::Never } else { Isolation::Auto };
+    let engine = runtime::load(path, &Options { isolate, ..Options::default() })
+        .into_diagnostic()
+        .wrap_err_with(|| format!("the model {} cannot be run", path.display()))?;
+    Ok(Rows::new(engine))
 }
 
 /// The files of a scenario. Episodes arrive in any order and are written by seed.
@@ -199,24 +206,29 @@ struct Samples {
     scan: BufWriter<File>,
     rows: BufWriter<File>,
     depth: Option<BufWriter<File>>,
+    /// The seed that is written next.
+    next: u64,
     waiting: BTreeMap<u64, Vec<Row>>,
 }
 
 impl Samples {
-    fn create(dir: &Path, name: &str, depth: bool) -> Result<Self> {
+    fn create(dir: &Path, name: &str, depth: bool, next: u64) -> Result<Self> {
         std::fs::create_dir_all(dir).into_diagnostic()?;
         let file = |kind: &str| File::create(dir.join(format!("{name}.{kind}"))).map(BufWriter::new).into_diagnostic();
         let depth = depth.then(|| file("depth")).transpose()?;
-        Ok(Self { scan: file("scan")?, rows: file("rows")?, depth, waiting: BTreeMap::new() })
+        Ok(Self { scan: file("scan")?, rows: file("rows")?, depth, next, waiting: BTreeMap::new() })
     }
 
     fn put(&mut self, seed: u64, rows: Vec<Row>) -> Result<()> {
         self.waiting.insert(seed, rows);
-        if self.waiting.len() > 32 { self.write_first() } else { Ok(()) }
+        while let Some(rows) = self.waiting.remove(&self.next) {
+            self.next += 1;
+            self.write(rows)?;
+        }
+        Ok(())
     }
 
-    fn write_first(&mut self) -> Result<()> {
-        let Some((_, rows)) = self.waiting.pop_first() else { return Ok(()) };
+    fn write(&mut self, rows: Vec<Row>) -> Result<()> {
         for row in rows {
             row.scan.iter().try_for_each(|x| self.scan.write_all(&x.to_le_bytes())).into_diagnostic()?;
             if let Some(file) = &mut self.depth {
@@ -228,9 +240,6 @@ impl Samples {
     }
 
     fn finish(mut self) -> Result<()> {
-        while !self.waiting.is_empty() {
-            self.write_first()?;
-        }
         self.scan.flush().into_diagnostic()?;
         if let Some(file) = &mut self.depth {
             file.flush().into_diagnostic()?;

@@ -8,7 +8,7 @@ use scenario::{Grid, Seeds};
 use study::{Diagram, Sweep};
 
 use super::bar::Bar;
-use super::candidates::{Between, Candidates, with_pilot};
+use super::candidates::{Between, Candidates, judged, with_pilot};
 use super::sweep::loader;
 use super::{jobs, json_text, print_json, write_files};
 use crate::assets;
@@ -79,5 +79,5 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         println!("{}: {collided} of {} episodes collided", diagram.scenario, sweep.episodes());
         println!("picture: {}", args.out.join("phase.svg").display());
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(judged(&diagram.candidates))
 }

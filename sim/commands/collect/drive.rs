@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use miette::{IntoDiagnostic, Result};
+use miette::{IntoDiagnostic, Result, miette};
 use pilot::{Contract, GRID, Input, Tensor};
 use plant::{Command, Observation, Piece, Plant, Robot, Trigger, World};
-use runtime::Data;
+use runtime::Rows;
 use scenario::Setup;
 use timing::{SimTime, Span};
 
-use super::{Args, Network};
+use super::Args;
 
 /// How an episode ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ struct Label {
 pub struct Drive<'a> {
     args: &'a Args,
     setup: &'a Setup,
-    network: Option<&'a mut Network>,
+    network: Option<(&'a Rows, Contract)>,
     /// What is encoded: at least what the network takes.
     contract: Contract,
     /// Captures a second, in units of the usual.
@@ -71,7 +71,6 @@ pub struct Drive<'a> {
     latency: Span,
     past: VecDeque<Observation>,
     encoded: Vec<Tensor>,
-    outputs: Vec<runtime::Tensor>,
     /// The command that disturbs, and for how many more frames.
     push: Option<(Command, u32)>,
     expert_drives: bool,
@@ -81,7 +80,7 @@ pub struct Drive<'a> {
 
 impl<'a> Drive<'a> {
     /// An episode with a fresh plant; `network` drives if there is one.
-    pub fn new(args: &'a Args, setup: &'a Setup, network: Option<&'a mut Network>) -> Self {
+    pub fn new(args: &'a Args, setup: &'a Setup, network: Option<(&'a Rows, Contract)>) -> Self {
         let mut dice = Dice(setup.seed ^ 0x5eed);
         let (mut cruise, mut latency) = (setup.cruise, args.latency);
         if args.noise {
@@ -92,9 +91,9 @@ impl<'a> Drive<'a> {
                 latency += 120.0 * dice.unit();
             }
         }
-        let contract = match &network {
+        let contract = match network {
             _ if args.depth => Contract::CameraRover,
-            Some(network) => network.contract,
+            Some((_, contract)) => contract,
             None => Contract::of(&setup.world.robot)[0],
         };
         Self {
@@ -108,7 +107,6 @@ impl<'a> Drive<'a> {
             latency: Span::from_ms(latency),
             past: VecDeque::new(),
             encoded: Vec::new(),
-            outputs: Vec::new(),
             push: None,
             expert_drives: true,
             skipped: VecDeque::new(),
@@ -131,7 +129,7 @@ impl<'a> Drive<'a> {
     }
 
     /// Until the episode ends: how, and after how many seconds.
-    pub fn run(mut self, rows: &mut Vec<Row>) -> Result<(End, f64)> {
+    pub async fn run(mut self, rows: &mut Vec<Row>) -> Result<(End, f64)> {
         let mut plant = Plant::new(self.world()).into_diagnostic()?;
         let mut pending: VecDeque<(SimTime, Command)> = VecDeque::new();
         let mut command = self.setup.initial_command;
@@ -150,7 +148,7 @@ impl<'a> Drive<'a> {
                     pieces.push(Piece { from: due, command });
                 } else {
                     let seen = plant.observe(&pieces, capture, frame);
-                    let decided = self.decide(seen, rows)?;
+                    let decided = self.decide(seen, rows).await?;
                     pending.push_back((capture + self.latency, decided));
                     frame += 1;
                 }
@@ -171,7 +169,7 @@ impl<'a> Drive<'a> {
     }
 
     /// Who drives does; the expert's label is kept.
-    fn decide(&mut self, seen: Observation, rows: &mut Vec<Row>) -> Result<Command> {
+    async fn decide(&mut self, seen: Observation, rows: &mut Vec<Row>) -> Result<Command> {
         let wanted = self.args.out.is_some() || (self.network.is_none() && !self.args.straight);
         let label = wanted.then(|| self.label(&seen));
         self.contract.encode(
@@ -179,14 +177,13 @@ impl<'a> Drive<'a> {
             self.setup.world.lidar.max_range,
             &mut self.encoded,
         );
-        let mut command = match (&mut self.network, &label) {
-            (Some(network), _) => {
-                let taken = network.contract.inputs();
-                let inputs: Vec<runtime::Tensor> =
-                    self.encoded.iter().filter(|encoded| taken.contains(&encoded.spec)).map(tensor).collect();
-                network.engine.infer(&inputs, &mut self.outputs).into_diagnostic()?;
-                let output = self.outputs.first().and_then(|t| t.data.as_f32()).unwrap_or_default();
-                self.contract.decode(output, self.cruise).into_diagnostic()?
+        let mut command = match (self.network, &label) {
+            (Some((network, contract)), _) => {
+                let taken = contract.inputs();
+                let row = self.encoded.iter().filter(|encoded| taken.contains(&encoded.spec));
+                let row = row.map(|tensor| (tensor.spec.name, &tensor.spec.shape[1..], &tensor.data[..]));
+                let output = network.infer(row).await.map_err(|why| miette!("{why}"))?;
+                self.contract.decode(&output, self.cruise).into_diagnostic()?
             }
             (None, Some(label)) => label.command,
             (None, None) => pilot::straight(self.cruise),
@@ -285,14 +282,6 @@ impl<'a> Drive<'a> {
             depth: of(|name| name == "depth").map(whole).collect(),
             values: rest.chain(label).chain([self.setup.seed as f32, frame as f32]).collect(),
         }
-    }
-}
-
-fn tensor(encoded: &Tensor) -> runtime::Tensor {
-    runtime::Tensor {
-        name: encoded.spec.name.into(),
-        shape: encoded.spec.shape.to_vec(),
-        data: Data::F32(encoded.data.clone()),
     }
 }
 

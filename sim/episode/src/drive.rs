@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use pilot::Contract;
-use runtime::{Data, Engine, Finished, Job, Running, Tensor, Worker};
+use runtime::{Data, Finished, Job, Running, Tensor, Worker};
 use timing::{ServiceTime, SimTime, Span};
 
 use crate::episode::batch_size;
@@ -33,14 +33,6 @@ pub enum Supply {
         /// observation, and its output is only waited for.
         contract: Option<Contract>,
     },
-    /// A network, run at once on the driver's own thread: for studies whose service times are known beforehand. A time that is
-    /// not known is the one measured, without any cadence.
-    Engine {
-        /// The engine that runs it.
-        engine: Box<dyn Engine>,
-        /// What it is fed and answers.
-        contract: Contract,
-    },
     /// A recorded run, by frame.
     Recorded(BTreeMap<u64, Answer>),
 }
@@ -65,8 +57,6 @@ pub struct Driver {
     encoded: Vec<pilot::Tensor>,
     /// Buffers of the last job.
     spare: Vec<Tensor>,
-    /// Buffers of an engine of our own.
-    answered: Vec<Tensor>,
     overheads: Vec<Duration>,
     hand_overs: Vec<Duration>,
     starts: Vec<(SimTime, Instant)>,
@@ -83,7 +73,6 @@ impl Driver {
             prepared: None,
             encoded: Vec::new(),
             spare: Vec::new(),
-            answered: Vec::new(),
             overheads: Vec::new(),
             hand_overs: Vec::new(),
             starts: Vec::new(),
@@ -104,7 +93,6 @@ impl Driver {
     pub fn engine(&self) -> Option<&runtime::EngineInfo> {
         match &self.supply {
             Supply::Worker { worker, .. } => Some(worker.info()),
-            Supply::Engine { engine, .. } => Some(engine.info()),
             _ => None,
         }
     }
@@ -153,26 +141,6 @@ impl Driver {
                         None => {
                             let service = ServiceTime::compute(Span::from_secs(1e6));
                             episode.deliver(Prediction { id: request.id, service, output: Vec::new() });
-                        }
-                    }
-                }
-            }
-            Supply::Engine { engine, contract } => {
-                let copies = batch_size(episode.setup().line.schedule);
-                for request in self.queue.drain(..) {
-                    episode.inputs(request.id, *contract, &mut self.encoded);
-                    fill(&mut self.spare, &self.encoded, copies);
-                    match engine.infer(&self.spare, &mut self.answered) {
-                        Ok(measured) => {
-                            let service = request.service.unwrap_or(measured);
-                            let output = self.answered.drain(..).next().map(|tensor| first_row(tensor, copies));
-                            let output = output.unwrap_or_default();
-                            episode.deliver(Prediction { id: request.id, service, output });
-                        }
-                        Err(error) => {
-                            let why = error.to_string();
-                            self.failures.push(why.clone());
-                            episode.fail(Failure { id: request.id, after: Span::ZERO, why });
                         }
                     }
                 }

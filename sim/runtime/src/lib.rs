@@ -2,7 +2,7 @@
 //!
 //! [`load`] reads a model once, refuses what must not reach an engine, walks the ladder of [`Rung`]s (TensorRT, CUDA, ONNX
 //! Runtime on the processor, the built-in rten) and hands over an [`Engine`] that is warm. A [`Worker`] runs it on a thread
-//! of its own; [`measure`] measures it at the cadence of the loop it will serve.
+//! of its own; [`measure`] measures it at the cadence of the loop it will serve; [`Rows`] shares it among many who ask at once.
 //!
 //! What holds here:
 //! - The rung that was asked for by name is obtained or is an error; a rung passed over on the way has its one-line reason
@@ -33,6 +33,7 @@ mod fetch;
 mod fusion;
 mod graph;
 mod ladder;
+mod lanes;
 mod library;
 mod limits;
 mod measure;
@@ -41,6 +42,7 @@ mod onnxruntime;
 mod options;
 mod power;
 mod protocol;
+mod rows;
 mod rung;
 mod serve;
 mod shared;
@@ -56,11 +58,13 @@ pub use engine::{Engine, EngineInfo, Watch};
 pub use error::RuntimeError;
 pub use fusion::{Optimised, dissect_main, fusion};
 pub use ladder::{load, survey};
+pub use lanes::{block_on, in_lanes};
 pub use limits::{Limits, limits};
 pub use measure::{MeasureOptions, Measurement, OVERRUN, measure, measure_on, unsteady};
 pub use model::inspect;
 pub use options::{Isolation, Optimisation, Options, Precision};
 pub use power::{Meter, Power};
+pub use rows::{ROWS, Row, Rows};
 pub use rung::{Requested, Rung};
 pub use serve::engine_main;
 pub use synthetic::synthetic_inputs;

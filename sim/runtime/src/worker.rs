@@ -262,7 +262,7 @@ fn work(
 }
 
 /// Runs once; the flag of an error says that the engine panicked and must not be used again.
-fn guarded(
+pub(crate) fn guarded(
     engine: &mut dyn Engine,
     inputs: &[Tensor],
     outputs: &mut Vec<Tensor>,

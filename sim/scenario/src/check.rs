@@ -16,7 +16,7 @@ const NOT_NEGATIVE: RangeInclusive<f64> = 0.0..=1e9;
 /// Square of the normal quantile of 95 % confidence.
 const Z_SQUARED: f64 = 3.841_458_820_694_124;
 /// Things in one world.
-const MAX_THINGS: usize = 1000;
+const MAX_THINGS: usize = 10_000;
 
 /// Stands for the network that drives, which is not looked at.
 const NO_WORK: Workload = Workload { name: String::new(), macs: 0.0, weights: 0.0, activations: 0.0, int8: true };

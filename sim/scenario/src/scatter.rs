@@ -1,5 +1,7 @@
 //! Many things at random places, none too near another.
 
+use std::collections::BTreeMap;
+
 use plant::{Actor, Obstacle, Outline, Pose, Trigger, World};
 use timing::Span;
 
@@ -46,7 +48,7 @@ pub(crate) fn place(
                 repeat: true,
             }),
         }
-        room.taken.push(draft.shape);
+        room.taken.add(draft.shape);
     }
     Ok((obstacles, actors))
 }
@@ -97,8 +99,8 @@ struct Room {
     start: Shape,
     goal: Option<Shape>,
     obstacles: Vec<Shape>,
-    /// What this scatter placed, and who stands where at the start.
-    taken: Vec<Shape>,
+    /// They, what this scatter placed, and who stands where at the start.
+    taken: Places,
     /// Both ends of a walk lie in here: x from, to, y from, to.
     floor: [f64; 4],
 }
@@ -106,18 +108,23 @@ struct Room {
 impl Room {
     fn of(scatter: &Scatter, world: &World) -> Self {
         let ((x0, x1), (y0, y1)) = (scatter.x.bounds(), scatter.y.bounds());
+        let obstacles: Vec<Shape> =
+            world.obstacles.iter().map(|o| Shape { outline: o.outline, pose: o.pose }).collect();
+        let mut taken = Places::default();
+        obstacles.iter().copied().chain(world.actors.iter().map(standing)).for_each(|shape| taken.add(shape));
         Self {
             start: robot_shape(world),
             goal: world.goal.map(|goal| Shape::circle([goal.x, goal.y], goal.radius)),
-            obstacles: world.obstacles.iter().map(|o| Shape { outline: o.outline, pose: o.pose }).collect(),
-            taken: world.actors.iter().map(standing).collect(),
+            obstacles,
+            taken,
             floor: [x0, x1, y0, y1],
         }
     }
 
     fn takes(&self, draft: &Draft, scatter: &Scatter) -> bool {
-        let apart = self.obstacles.iter().chain(&self.taken).all(|other| !draft.shape.near(other, scatter.apart));
-        apart && self.clear(&draft.shape, scatter) && draft.walk.is_none_or(|to| self.walkable(draft, to, scatter))
+        !self.taken.any_near(&draft.shape, scatter.apart)
+            && self.clear(&draft.shape, scatter)
+            && draft.walk.is_none_or(|to| self.walkable(draft, to, scatter))
     }
 
     fn clear(&self, shape: &Shape, scatter: &Scatter) -> bool {
@@ -138,5 +145,74 @@ impl Room {
         let pose = Pose { x: from[0] + dx / 2.0, y: from[1] + dy / 2.0, yaw: libm::atan2(dy, dx) };
         let walk = Shape { outline, pose };
         self.clear(&walk, scatter) && !self.obstacles.iter().any(|other| walk.near(other, 0.1))
+    }
+}
+
+/// Side of a cell of [`Places`], metres.
+const CELL: f64 = 4.0;
+
+/// Shapes by where they are, so that asking who is near does not take longer the more there are.
+#[derive(Default)]
+struct Places {
+    cells: BTreeMap<(i64, i64), Vec<Shape>>,
+    /// Those that reach further from their centre than a cell.
+    wide: Vec<Shape>,
+}
+
+impl Places {
+    fn add(&mut self, shape: Shape) {
+        if shape.reach() > CELL {
+            self.wide.push(shape);
+        } else {
+            self.cells.entry((cell(shape.pose.x), cell(shape.pose.y))).or_default().push(shape);
+        }
+    }
+
+    fn any_near(&self, shape: &Shape, apart: f64) -> bool {
+        // Rounding makes nobody miss a neighbour.
+        let far = shape.reach() + CELL + apart + 1e-6;
+        let (x, y) = (shape.pose.x, shape.pose.y);
+        let columns = (cell(x - far)..=cell(x + far)).flat_map(|column| {
+            let rows = (column, cell(y - far))..=(column, cell(y + far));
+            self.cells.range(rows).flat_map(|(_, shapes)| shapes)
+        });
+        columns.chain(&self.wide).any(|other| shape.near(other, apart))
+    }
+}
+
+fn cell(x: f64) -> i64 {
+    (x / CELL).floor() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_near_is_found_wherever_it_is() {
+        let mut state = 1u64;
+        let mut unit = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1u64 << 53) as f64
+        };
+        let mut shapes = Vec::new();
+        for _ in 0..300 {
+            let at = [60.0 * unit() - 30.0, 60.0 * unit() - 30.0];
+            let outline = Outline::Box { length: 0.1 + 12.0 * unit() * unit() * unit(), width: 0.3 };
+            shapes.push(Shape { outline, pose: Pose { x: at[0], y: at[1], yaw: 7.0 * unit() } });
+            shapes.push(Shape::circle([60.0 * unit() - 30.0, 60.0 * unit() - 30.0], 0.5 * unit()));
+        }
+        let mut places = Places::default();
+        shapes[..500].iter().for_each(|shape| places.add(*shape));
+        assert!(!places.wide.is_empty() && places.cells.len() > 20);
+        let mut found = 0;
+        for shape in &shapes[500..] {
+            for apart in [0.0, 0.3, 2.0] {
+                let by_hand = shapes[..500].iter().any(|other| shape.near(other, apart));
+                assert_eq!(places.any_near(shape, apart), by_hand, "{shape:?} at {apart}");
+                found += usize::from(by_hand);
+            }
+        }
+        assert!((30..270).contains(&found), "{found}");
     }
 }

@@ -41,7 +41,7 @@ impl Shape {
     }
 
     /// Radius of the circle around it, metres.
-    fn reach(&self) -> f64 {
+    pub fn reach(&self) -> f64 {
         self.half().map_or_else(|radius| radius, |[x, y]| libm::hypot(x, y))
     }
 

@@ -15,12 +15,13 @@ use std::collections::BTreeMap;
 
 use episode::{Edit, Story};
 use pilot::Contract;
+use runtime::in_lanes;
 use scenario::Setup;
 use serde::Serialize;
 use timing::{SimTime, Source, Span};
 
 use crate::StudyError;
-use crate::pool::{Load, Progress, run};
+use crate::pool::{LANES, Load, Progress, Seat, run};
 use change::Change;
 use critical::critical;
 use replica::{Bench, Factual};
@@ -180,27 +181,27 @@ pub fn blame(
     load: &Load,
     progress: &dyn Progress,
 ) -> Result<Option<Blame>, StudyError> {
-    let begin = |index| -> Result<(Bench, Option<Factual>), StudyError> {
-        let mut bench = Bench::new(accused, load)?;
-        let factual = bench.factual(accused, index, inquiry)?;
+    let begin = async |seat: &Seat, index: u64| -> Result<(Bench, Option<Factual>), StudyError> {
+        let bench = Bench::new(accused, seat).await?;
+        let factual = bench.factual(accused, index, inquiry).await?;
         Ok((bench, factual))
     };
-    let (_, Some(factual)) = begin(0)? else { return Ok(None) };
-    let parts = factual.parts.clone();
+    let first = run(&[0], 1, load, &(), async |seat, &index| Ok(begin(seat, index).await?.1.map(|f| f.parts)))?;
+    let [Some(parts)] = &first[..] else { return Ok(None) };
     let indices: Vec<u64> = (0..inquiry.replicas.max(1) as u64).collect();
     progress.begin("replicas", indices.len(), false);
-    let witnesses = run(&indices, inquiry.jobs, load, progress, |_, &index| {
-        let (bench, factual) = begin(index)?;
-        Ok(hear(bench, factual, &parts, index == 0))
+    let witnesses = run(&indices, inquiry.jobs, load, progress, async |seat, &index| {
+        let (bench, factual) = begin(seat, index).await?;
+        Ok(hear(bench, factual, parts, index == 0).await)
     })?;
     progress.end();
-    Ok(Some(sum_up(accused, inquiry, &parts, witnesses)?))
+    Ok(Some(sum_up(accused, inquiry, parts, witnesses)?))
 }
 
-fn hear(mut bench: Bench, factual: Option<Factual>, parts: &[Part], base: bool) -> Witness {
+async fn hear(bench: Bench, factual: Option<Factual>, parts: &[Part], base: bool) -> Witness {
     let none = Verdict::NoCollision;
     let Some(factual) = factual else {
-        let runs = bench.runs;
+        let runs = bench.runs.get();
         return Witness {
             verdict: none,
             from_start: none,
@@ -210,24 +211,23 @@ fn hear(mut bench: Bench, factual: Option<Factual>, parts: &[Part], base: bool) 
             runs,
         };
     };
-    let verdict = bench.verdict(&factual, &factual.before);
-    let from_start = bench.verdict(&factual, &factual.start);
-    let others = others(parts, &factual);
-    let avoids = others.iter().map(|(_, change)| bench.impact(&factual, change) == 0.0).collect();
-    let coalitions = (0..1u32 << parts.len())
-        .map(|set| {
-            bench.impact(
-                &factual,
-                &Change::only(parts.iter().enumerate().filter(|(i, _)| set >> i & 1 == 1).map(|(_, p)| *p)),
-            )
-        })
-        .collect();
-    let base = base.then(|| {
-        let critical = critical(&mut bench, &factual);
-        let last_avoidable = bench.last_avoidable(&factual);
-        Base { factual, critical, last_avoidable }
-    });
-    Witness { verdict, from_start, avoids, coalitions, base, runs: bench.runs }
+    let verdict = bench.verdict(&factual, &factual.before).await;
+    let from_start = bench.verdict(&factual, &factual.start).await;
+    let others: Vec<Change> = others(parts, &factual).into_iter().map(|(_, change)| change).collect();
+    let sets = (0..1u32 << parts.len())
+        .map(|set| Change::only(parts.iter().enumerate().filter(|(i, _)| set >> i & 1 == 1).map(|(_, p)| *p)));
+    let changes = others.iter().copied().chain(sets);
+    let impact = async |change| bench.impact(&factual, &change).await;
+    let mut avoids: Vec<f64> = in_lanes(LANES, changes.map(impact)).await;
+    let coalitions = avoids.split_off(others.len());
+    let avoids = avoids.into_iter().map(|impact| impact == 0.0).collect();
+    let mut found = None;
+    if base {
+        let critical = critical(&bench, &factual).await;
+        let last_avoidable = bench.last_avoidable(&factual).await;
+        found = Some(Base { factual, critical, last_avoidable });
+    }
+    Witness { verdict, from_start, avoids, coalitions, base: found, runs: bench.runs.get() }
 }
 
 /// Changes beside the four that make the verdict.

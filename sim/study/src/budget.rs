@@ -54,6 +54,8 @@ pub struct Budget {
     pub other_ms: f64,
     /// Each speed.
     pub speeds: Vec<AtSpeed>,
+    /// Whether every measurement among the candidates can be relied upon.
+    pub certified: bool,
     /// The models and devices that are judged.
     pub candidates: Vec<Candidate>,
 }
@@ -108,6 +110,7 @@ pub fn budget(
         control_ms: setup.line.control.longest_wait().ms(),
         other_ms: other_ms(&setup, rover),
         speeds: Vec::new(),
+        certified: candidates.iter().all(|candidate| candidate.trusted),
         candidates,
     };
     for &v in question.speeds {
@@ -130,8 +133,9 @@ fn one_speed(
     let left = |ms: f64| (ms - budget.period_ms - budget.control_ms - budget.other_ms).max(0.0);
     let seeds: Vec<u64> = (0..budget.seeds).collect();
     progress.begin(&format!("{v} m/s"), seeds.len(), false);
-    let found: Vec<Critical> =
-        pool::run(&seeds, question.jobs, load, progress, |seat, &seed| critical(|ms| bad(seat, &scenario, seed, ms)))?;
+    let found: Vec<Critical> = pool::run(&seeds, question.jobs, load, progress, async |seat, &seed| {
+        critical(async |ms| bad(seat, &scenario, seed, ms).await).await
+    })?;
     progress.end();
     let all = of_all(&found, budget.phases_only, budget.confidence);
     let occupied = all.empirical.map(|ms| occupied_budget(ms / 1e3, budget.period_ms / 1e3) * 1e3);
@@ -196,13 +200,13 @@ fn phases_only(scenario: &Scenario) -> Result<bool, StudyError> {
 }
 
 /// Whether an episode with this pure delay goes wrong.
-fn bad(seat: &mut Seat, scenario: &Scenario, seed: u64, ms: f64) -> Result<bool, StudyError> {
-    let trial = trial(seat, scenario, seed, ms, None)?;
+async fn bad(seat: &Seat<'_>, scenario: &Scenario, seed: u64, ms: f64) -> Result<bool, StudyError> {
+    let trial = trial(seat, scenario, seed, ms, None).await?;
     Ok(matches!(trial.outcome, Outcome::Collision | Outcome::Fall))
 }
 
-fn trial(
-    seat: &mut Seat,
+async fn trial(
+    seat: &Seat<'_>,
     scenario: &Scenario,
     seed: u64,
     ms: f64,
@@ -214,7 +218,7 @@ fn trial(
         PilotSpec::Network { model } | PilotSpec::Surrogate { model } => format!(":{model}"),
         _ => String::new(),
     };
-    let (trial, _) = drive_setup(seat, setup, &key, Source::Fixed(Span::from_ms(ms)))?;
+    let (trial, _) = drive_setup(seat, setup, &key, Source::Fixed(Span::from_ms(ms))).await?;
     match trial.failures.first() {
         Some(why) => Err(StudyError::Engine { model: key.trim_start_matches(':').to_owned(), why: why.clone() }),
         None => Ok(trial),
@@ -229,8 +233,8 @@ fn distance(scenario: &Scenario, seeds: u64, period_ms: f64, v: f64, jobs: usize
     }
     let seeds: Vec<u64> = (0..seeds).collect();
     let nobody = |model: &str| Err(format!("{model} is not asked"));
-    let driven = pool::run(&seeds, jobs, &nobody, &(), |seat, &seed| {
-        Ok(trial(seat, scenario, seed, 0.0, Some(PilotSpec::Straight))?.sight_to_impact)
+    let driven = pool::run(&seeds, jobs, &nobody, &(), async |seat, &seed| {
+        Ok(trial(seat, scenario, seed, 0.0, Some(PilotSpec::Straight)).await?.sight_to_impact)
     })?;
     let mut met: Vec<f64> = driven.into_iter().flatten().collect();
     if met.len() * 2 < seeds.len() {

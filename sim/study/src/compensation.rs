@@ -207,12 +207,12 @@ fn drive_all(
         tasks.extend(seeds.iter().map(|&seed| (way, source.clone(), seed)));
     }
     progress.begin("driving", tasks.len(), false);
-    let cases = pool::run(&tasks, plan.jobs, load, progress, |seat, (way, source, seed)| {
+    let cases = pool::run(&tasks, plan.jobs, load, progress, async |seat, (way, source, seed)| {
         let mut setup = plan.course.setup(*seed)?;
         setup.pilot = pilot_named(&contestant.name, &setup)?;
         setup.compensation = *way;
         let network = contestant.contract.map(|contract| (contestant.name.as_str(), Some(contract)));
-        let (episode, failures) = ride(seat, setup, network, source.clone(), false)?;
+        let (episode, failures) = ride(seat, setup, network, source.clone(), false).await?;
         Ok(trial(&episode, failures))
     })?;
     progress.end();

@@ -1,12 +1,13 @@
 //! One closed-loop episode of a study.
 
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
-use episode::{Driver, Episode, Pumped, Supply, fit};
+use episode::{Episode, Failure, Prediction, Request, Status, batch_size, fit};
 use pilot::Contract;
+use runtime::Rows;
 use scenario::{Outcome, PilotSpec, Setup};
-use timing::{SimTime, Source, Span};
+use timing::{ServiceTime, SimTime, Source, Span};
 
 use crate::contest::Contestant;
 use crate::course::succeeded;
@@ -60,51 +61,96 @@ pub struct Trial {
     pub digest: u64,
 }
 
+/// A network that drives: asked at once whenever an episode wants it. Simulated time needs no pace where durations are known;
+/// one that is not is the one measured, without any cadence.
+pub(crate) struct Network {
+    rows: Rc<Rows>,
+    contract: Contract,
+}
+
+impl Network {
+    pub async fn take(seat: &Seat<'_>, name: &str, contract: Contract) -> Result<Self, StudyError> {
+        Ok(Self { rows: seat.take(name).await?, contract })
+    }
+
+    /// Its output for a request; where the duration is not known, with the one measured.
+    pub async fn infer(
+        &self,
+        episode: &Episode,
+        request: Request,
+        encoded: &mut Vec<pilot::Tensor>,
+    ) -> Result<(ServiceTime, Vec<f32>), String> {
+        episode.inputs(request.id, self.contract, encoded);
+        let row = encoded.iter().map(|tensor| (tensor.spec.name, &tensor.spec.shape[1..], &tensor.data[..]));
+        let copies = batch_size(episode.setup().line.schedule);
+        match request.service {
+            Some(service) if copies == 1 => self.rows.infer(row).await.map(|output| (service, output)),
+            known => self.rows.alone(row, copies).map(|(measured, output)| (known.unwrap_or(measured), output)),
+        }
+    }
+}
+
+/// Advances an episode as far as it goes before `until`; gives why inferences failed.
+pub(crate) async fn advance(network: Option<&Network>, episode: &mut Episode, until: SimTime) -> Vec<String> {
+    let (mut encoded, mut failures) = (Vec::new(), Vec::new());
+    while let Status::Wants(request) = episode.advance(until) {
+        let answer = match network {
+            Some(network) => network.infer(episode, request, &mut encoded).await,
+            None => Err("no network is there to be asked".to_owned()),
+        };
+        match answer {
+            Ok((service, output)) => {
+                episode.deliver(Prediction { id: request.id, service, output });
+            }
+            Err(why) => {
+                failures.push(why.clone());
+                episode.fail(Failure { id: request.id, after: Span::ZERO, why });
+            }
+        }
+    }
+    failures
+}
+
 /// Runs an episode to its end.
-pub(crate) fn drive(seat: &mut Seat, task: &Task) -> Result<Trial, StudyError> {
+pub(crate) async fn drive(seat: &Seat<'_>, task: &Task<'_>) -> Result<Trial, StudyError> {
     let name = &task.contestant.name;
     let mut setup = task.course.setup(task.seed)?;
     setup.pilot = pilot_named(name, &setup)?;
     let network = task.contestant.contract.map(|contract| (name.as_str(), Some(contract)));
-    let (episode, failures) = ride(seat, setup, network, task.source.clone(), false)?;
+    let (episode, failures) = ride(seat, setup, network, task.source.clone(), false).await?;
     Ok(trial(&episode, failures))
 }
 
 /// Runs a setup to its end, with the network that its pilot needs: what it is called when it is loaded, and what it is fed; one
-/// that is fed nothing is only timed. Gives the episode, with its log where one is kept, and why inferences failed.
-pub(crate) fn ride(
-    seat: &mut Seat,
+/// that is fed nothing is only timed, so not run here. Gives the episode, with its log where one is kept, and why inferences failed.
+pub(crate) async fn ride(
+    seat: &Seat<'_>,
     mut setup: Setup,
     network: Option<(&str, Option<Contract>)>,
     source: Source,
     keep_log: bool,
 ) -> Result<(Episode, Vec<String>), StudyError> {
-    let supply = match network {
-        Some((name, contract)) => {
-            if contract.is_some_and(Contract::needs_camera) {
+    let network = match network {
+        Some((name, Some(contract))) => {
+            if contract.needs_camera() {
                 setup.give_camera();
             }
-            Supply::Worker { worker: seat.take(name)?, contract }
+            Some(Network::take(seat, name, contract).await?)
         }
-        None => Supply::Nobody,
+        _ => None,
     };
     let mut episode = Episode::new(Arc::new(setup), source)?;
     if keep_log {
         episode.keep_log();
     }
-    let mut driver = Driver::new(supply);
-    while driver.pump(&mut episode, SimTime(i64::MAX), Duration::from_secs(1)) != Pumped::Over {}
-    let failures = driver.failures().to_vec();
-    if let (Supply::Worker { worker, .. }, Some((name, _))) = (driver.into_supply(), network) {
-        seat.give_back(name, worker);
-    }
+    let failures = advance(network.as_ref(), &mut episode, SimTime::NEVER).await;
     Ok((episode, failures))
 }
 
 /// The same for a setup that says itself who drives; `key` is what its network is called when it is loaded. Also gives the
 /// runtime that was obtained, `none` without a network. A network that cannot drive is an error.
-pub(crate) fn ride_setup(
-    seat: &mut Seat,
+pub(crate) async fn ride_setup(
+    seat: &Seat<'_>,
     setup: Setup,
     key: &str,
     source: Source,
@@ -113,32 +159,31 @@ pub(crate) fn ride_setup(
         PilotSpec::Network { model } => (model, true),
         PilotSpec::Surrogate { model } => (model, false),
         PilotSpec::Expert | PilotSpec::BrakeOnSight { .. } | PilotSpec::Straight => {
-            let (episode, failures) = ride(seat, setup, None, source, false)?;
+            let (episode, failures) = ride(seat, setup, None, source, false).await?;
             return Ok((episode, failures, "none".into()));
         }
     };
     let no_pilot = |why: String| StudyError::NoPilot { model: model.clone(), scenario: setup.name.clone(), why };
-    let worker = seat.take(key)?;
-    let runtime = engine_name(worker.info());
-    let contract = fit(&worker.info().model, &setup.world.robot).map_err(|e| no_pilot(e.to_string()));
-    seat.give_back(key, worker);
+    let rows = seat.take(key).await?;
+    let runtime = engine_name(rows.info());
+    let contract = fit(&rows.info().model, &setup.world.robot).map_err(|e| no_pilot(e.to_string()));
     let contract = if drives {
         Some(contract?.ok_or_else(|| no_pilot("it is no pilot; `pilot = \"surrogate\"` only times it".into()))?)
     } else {
         None
     };
-    let (episode, failures) = ride(seat, setup, Some((key, contract)), source, false)?;
+    let (episode, failures) = ride(seat, setup, Some((key, contract)), source, false).await?;
     Ok((episode, failures, runtime))
 }
 
 /// What came of [`ride_setup`].
-pub(crate) fn drive_setup(
-    seat: &mut Seat,
+pub(crate) async fn drive_setup(
+    seat: &Seat<'_>,
     setup: Setup,
     key: &str,
     source: Source,
 ) -> Result<(Trial, String), StudyError> {
-    let (episode, failures, runtime) = ride_setup(seat, setup, key, source)?;
+    let (episode, failures, runtime) = ride_setup(seat, setup, key, source).await?;
     Ok((trial(&episode, failures), runtime))
 }
 

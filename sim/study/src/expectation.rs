@@ -96,9 +96,9 @@ impl<'a> Bench<'a> {
     fn drive(&mut self, what: &str, tasks: &[(Setup, Source)]) -> Result<Vec<bool>, StudyError> {
         self.progress.begin(what, tasks.len(), false);
         let network = self.network.as_ref().map(|(name, contract)| (name.as_str(), Some(*contract)));
-        let trials: Vec<Trial> = run(tasks, self.jobs, self.load, self.progress, |seat, (setup, source)| {
+        let trials: Vec<Trial> = run(tasks, self.jobs, self.load, self.progress, async |seat, (setup, source)| {
             let setup = Setup { pilot: self.pilot.clone(), ..setup.clone() };
-            let (episode, failures) = ride(seat, setup, network, source.clone(), false)?;
+            let (episode, failures) = ride(seat, setup, network, source.clone(), false).await?;
             Ok(trial(&episode, failures))
         })?;
         self.progress.end();

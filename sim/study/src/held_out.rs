@@ -1,16 +1,15 @@
 //! The open-loop error: how often a pilot would have done something dear, on frames that it did not bring about.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use episode::{Episode, Prediction, Request, Status};
 use pilot::{Contract, GRID};
 use plant::{Command, Robot};
-use runtime::{Job, Tensor, Worker};
 use scenario::PilotSpec;
 use timing::{ServiceTime, SimTime, Source};
 
 use crate::contest::Contestant;
+use crate::drive::Network;
 use crate::pool::Seat;
 use crate::{Course, StudyError};
 
@@ -23,8 +22,6 @@ pub(crate) const EPISODES: u64 = 10;
 pub const TOLERANCE_M: f32 = 0.12;
 /// Frames are judged at most this often, a second: neighbours at 40 Hz are nearly the same frame.
 const JUDGED_HZ: f64 = 8.0;
-/// No model that one would drive with takes longer.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One held-out episode of one pilot.
 pub(crate) struct HeldOut<'a> {
@@ -46,7 +43,7 @@ pub(crate) fn seeds(test: &[u64]) -> Vec<u64> {
 }
 
 /// The expert drives without latency; the pilot says at every so many frames what it would have done.
-pub(crate) fn judge(seat: &mut Seat, task: &HeldOut) -> Result<Judged, StudyError> {
+pub(crate) async fn judge(seat: &Seat<'_>, task: &HeldOut<'_>) -> Result<Judged, StudyError> {
     let name = &task.contestant.name;
     let mut setup = task.course.setup(task.seed)?;
     setup.pilot = PilotSpec::Surrogate { model: name.clone() };
@@ -54,15 +51,24 @@ pub(crate) fn judge(seat: &mut Seat, task: &HeldOut) -> Result<Judged, StudyErro
     if contract.is_some_and(Contract::needs_camera) {
         setup.give_camera();
     }
-    let mut worker = contract.map(|contract| seat.take(name).map(|worker| (contract, worker))).transpose()?;
+    let network = match contract {
+        Some(contract) => Some((contract, Network::take(seat, name, contract).await?)),
+        None => None,
+    };
+    let mut encoded = Vec::new();
     let every = ((setup.line.capture.rate.hz() / JUDGED_HZ).round() as u64).max(1);
     // Each request is answered at its own instant: no latency.
     let mut episode = Episode::new(Arc::new(setup), Source::Recorded { occupies: false })?;
     let mut judged = Judged::default();
     while let Status::Wants(request) = episode.advance(SimTime(i64::MAX)) {
         if request.id.is_multiple_of(every) {
-            let command = match &mut worker {
-                Some((contract, worker)) => answer(*contract, worker, &episode, request),
+            let command = match &network {
+                Some((contract, network)) => {
+                    // Not the duration that the episode waits for: any will do.
+                    let request = Request { service: Some(ServiceTime::default()), ..request };
+                    let output = network.infer(&episode, request, &mut encoded).await;
+                    output.ok().and_then(|(_, output)| contract.decode(&output, episode.setup().cruise).ok())
+                }
                 None => decided(name, &episode),
             };
             if let Some(dear) = is_dear(&episode, command) {
@@ -72,20 +78,7 @@ pub(crate) fn judge(seat: &mut Seat, task: &HeldOut) -> Result<Judged, StudyErro
         }
         episode.deliver(Prediction { id: request.id, service: ServiceTime::default(), output: Vec::new() });
     }
-    if let Some((_, worker)) = worker {
-        seat.give_back(name, worker);
-    }
     Ok(judged)
-}
-
-/// What the network would have done; `None` if its output was unusable.
-fn answer(contract: Contract, worker: &mut Worker, episode: &Episode, request: Request) -> Option<Command> {
-    let mut encoded = Vec::new();
-    episode.inputs(request.id, contract, &mut encoded);
-    let inputs = encoded.into_iter().map(|t| Tensor::f32(t.spec.name, t.spec.shape, t.data)).collect();
-    worker.submit(Job { id: request.id, inputs });
-    let (_, outputs) = worker.recv(PATIENCE)?.result.ok()?;
-    contract.decode(outputs.first()?.data.as_f32()?, episode.setup().cruise).ok()
 }
 
 /// What a pilot without a network would have done.

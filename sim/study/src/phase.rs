@@ -28,6 +28,8 @@ pub struct Diagram {
     pub collided: Vec<Vec<usize>>,
     /// By formula, for each speed.
     pub boundary: Vec<Border>,
+    /// Whether every measurement among the candidates can be relied upon.
+    pub certified: bool,
     /// Models and devices, by rising latency.
     pub candidates: Vec<Candidate>,
 }
@@ -82,6 +84,7 @@ impl Diagram {
             speeds,
             latencies,
             boundary,
+            certified: candidates.iter().all(|candidate| candidate.trusted),
             candidates,
         })
     }
@@ -334,6 +337,7 @@ mod tests {
             seeds: 4,
             collided: vec![vec![0, 0, 2], vec![0, 4, 4]],
             boundary: [1.5, 2.0].map(|v| Border { v, all_stop_ms: 130.0, none_stops_ms: 150.0 }).to_vec(),
+            certified: false,
             candidates: vec![candidate("pilot", 0.4), candidate("twin", 0.5), candidate("slow", 150.0)],
         };
         let map = Map::of(&diagram);

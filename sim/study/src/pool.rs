@@ -1,9 +1,17 @@
 //! Many tasks on a few threads, each thread with an engine of its own; results in the order of the tasks.
+//!
+//! A thread has several tasks in progress at a time, its lanes: where they ask the same network, their rows share a call
+//! ([`Rows`]). An answer depends on its own row alone, so neither threads nor lanes make a difference to a result.
 
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::iter::from_fn;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::task::Poll;
 
-use runtime::{Engine, Worker};
+use runtime::{Engine, ROWS, Rows, block_on, in_lanes};
 
 use crate::StudyError;
 
@@ -27,28 +35,40 @@ impl Progress for () {
     fn end(&self) {}
 }
 
-/// What a thread keeps between its tasks: the worker of the model that it ran last.
+/// Episodes in progress on a thread: what fills a call.
+pub(crate) const LANES: usize = ROWS;
+
+/// What a thread keeps between its tasks: the network that it ran last.
 pub(crate) struct Seat<'a> {
     load: &'a Load<'a>,
-    held: Option<(String, Worker)>,
+    held: RefCell<Option<(String, Rc<Rows>)>>,
 }
 
 impl Seat<'_> {
-    /// The worker of a model, the one at hand if it is the same. Give it back.
-    pub fn take(&mut self, model: &str) -> Result<Worker, StudyError> {
-        match self.held.take() {
-            Some((held, worker)) if held == model => Ok(worker),
-            other => {
-                // Ended before the next is loaded: large models need not fit twice.
-                drop(other);
-                let engine = (self.load)(model).map_err(|why| StudyError::Engine { model: model.to_owned(), why })?;
-                Ok(Worker::spawn(engine))
+    /// The network of a model, the one at hand if it is the same; otherwise as soon as nobody needs that one any more.
+    pub async fn take(&self, model: &str) -> Result<Rc<Rows>, StudyError> {
+        poll_fn(|_| {
+            let mut held = self.held.borrow_mut();
+            match &*held {
+                Some((name, rows)) if name == model => return Poll::Ready(Ok(rows.clone())),
+                Some((_, rows)) if Rc::strong_count(rows) > 1 => return Poll::Pending,
+                _ => {}
             }
-        }
+            // Ended before the next is loaded: large models need not fit twice.
+            *held = None;
+            let rows = match (self.load)(model) {
+                Ok(engine) => Rc::new(Rows::new(engine)),
+                Err(why) => return Poll::Ready(Err(StudyError::Engine { model: model.to_owned(), why })),
+            };
+            *held = Some((model.to_owned(), rows.clone()));
+            Poll::Ready(Ok(rows))
+        })
+        .await
     }
 
-    pub fn give_back(&mut self, model: &str, worker: Worker) {
-        self.held = Some((model.to_owned(), worker));
+    /// Runs the rows that wait, although they fill no call.
+    fn settle(&self) -> bool {
+        self.held.borrow().as_ref().is_some_and(|(_, rows)| rows.settle())
     }
 }
 
@@ -58,22 +78,41 @@ pub(crate) fn run<Task: Sync, Done: Send>(
     jobs: usize,
     load: &Load,
     progress: &dyn Progress,
-    work: impl Fn(&mut Seat, &Task) -> Result<Done, StudyError> + Sync,
+    work: impl AsyncFn(&Seat, &Task) -> Result<Done, StudyError> + Sync,
+) -> Result<Vec<Done>, StudyError> {
+    run_in(LANES, tasks, jobs, load, progress, work)
+}
+
+/// The same with so many tasks in progress on a thread: for tasks that have lanes themselves.
+pub(crate) fn run_in<Task: Sync, Done: Send>(
+    lanes: usize,
+    tasks: &[Task],
+    jobs: usize,
+    load: &Load,
+    progress: &dyn Progress,
+    work: impl AsyncFn(&Seat, &Task) -> Result<Done, StudyError> + Sync,
 ) -> Result<Vec<Done>, StudyError> {
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let jobs = jobs.clamp(1, tasks.len().max(1));
+    // As many tasks on one thread as on the others.
+    let lanes = lanes.min(tasks.len().div_ceil(jobs));
     let done: Mutex<Vec<(usize, Result<Done, StudyError>)>> = Mutex::new(Vec::with_capacity(tasks.len()));
     std::thread::scope(|scope| {
-        for _ in 0..jobs.clamp(1, tasks.len().max(1)) {
+        for _ in 0..jobs {
             scope.spawn(|| {
-                let mut seat = Seat { load, held: None };
-                while !failed.load(Ordering::Relaxed) {
-                    let i = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(task) = tasks.get(i) else { return };
-                    let result = work(&mut seat, task);
+                let seat = Seat { load, held: RefCell::new(None) };
+                let one = async |(i, task)| {
+                    let result = work(&seat, task).await;
                     failed.fetch_or(result.is_err(), Ordering::Relaxed);
                     done.lock().unwrap_or_else(PoisonError::into_inner).push((i, result));
                     progress.step();
-                }
+                };
+                let taken = from_fn(|| {
+                    let go_on = !failed.load(Ordering::Relaxed);
+                    let i = go_on.then(|| next.fetch_add(1, Ordering::Relaxed))?;
+                    tasks.get(i).map(|task| (i, task))
+                });
+                block_on(in_lanes(lanes, taken.map(one)), || seat.settle());
             });
         }
     });
@@ -95,19 +134,19 @@ mod tests {
     fn results_stand_in_the_order_of_the_tasks() {
         let tasks: Vec<u64> = (0..100).collect();
         for jobs in [1, 2, 7, 1000] {
-            let doubled = run(&tasks, jobs, &none, &(), |_, n| {
+            let doubled = run(&tasks, jobs, &none, &(), async |_, n| {
                 // The later ones are done first.
                 std::thread::sleep(std::time::Duration::from_micros(100 - n));
                 Ok(n * 2)
             });
             assert_eq!(doubled.unwrap(), tasks.iter().map(|n| n * 2).collect::<Vec<_>>(), "{jobs} jobs");
         }
-        assert!(run(&[0; 0], 3, &none, &(), |_, n: &i32| Ok(*n)).unwrap().is_empty());
+        assert!(run(&[0; 0], 3, &none, &(), async |_, n: &i32| Ok(*n)).unwrap().is_empty());
     }
 
     #[test]
     fn an_error_ends_all() {
-        let error = run(&[1, 2, 3], 2, &none, &(), |seat, _| seat.take("m").map(drop)).unwrap_err();
+        let error = run(&[1, 2, 3], 2, &none, &(), async |seat, _| seat.take("m").await.map(drop)).unwrap_err();
         assert_eq!(error.to_string(), "the model `m` cannot be run: there is none");
     }
 }

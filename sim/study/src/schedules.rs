@@ -148,11 +148,11 @@ pub fn schedules(plan: &SchedulePlan, load: &Load, progress: &dyn Progress) -> R
         tasks.extend(seeds.iter().map(|&seed| (*schedule, Source::Replay(trace.clone()), seed)));
     }
     progress.begin("driving", tasks.len(), false);
-    let done = pool::run(&tasks, plan.jobs, load, progress, |seat, (schedule, source, seed)| {
+    let done = pool::run(&tasks, plan.jobs, load, progress, async |seat, (schedule, source, seed)| {
         let mut setup = plan.course.setup(*seed)?;
         setup.line.schedule = *schedule;
         let network = network.as_ref().map(|(name, contract)| (name.as_str(), Some(*contract)));
-        let (mut episode, failures) = ride(seat, setup, network, source.clone(), true)?;
+        let (mut episode, failures) = ride(seat, setup, network, source.clone(), true).await?;
         Ok((Observed::of(&mut episode), episode.outcome() == Some(Outcome::Collision), failures))
     })?;
     progress.end();

@@ -15,13 +15,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use runtime::Requested;
+use runtime::{Requested, in_lanes};
 use scenario::{Grid, Latency, PilotSpec, Scenario, Setup};
 use timing::Source;
 
 use crate::drive::drive_setup;
 use crate::latency::drawn_from;
-use crate::pool::{self, Load, Progress, Seat};
+use crate::pool::{self, LANES, Load, Progress, Seat};
 use crate::{StudyError, needs_workload, sha256, source_under, workload};
 use journal::{Head, Journal};
 
@@ -159,11 +159,11 @@ impl Sweep {
             self.units().filter(|unit| unit.index % of == number - 1 && !done.contains(&unit.index)).collect();
         let journal = Mutex::new(journal);
         progress.begin(&format!("shard {}", running.shard), left.len(), false);
-        let outcome = pool::run(&left, running.jobs, load, progress, |seat, unit| {
+        let outcome = pool::run_in(1, &left, running.jobs, load, progress, async |seat, unit| {
             if running.stop.load(Ordering::Relaxed) {
                 return Err(StudyError::Stopped);
             }
-            let rows: Vec<Vec<String>> = self.drive(seat, *unit)?.iter().map(Row::texts).collect();
+            let rows: Vec<Vec<String>> = self.drive(seat, *unit).await?.iter().map(Row::texts).collect();
             journal.lock().unwrap_or_else(PoisonError::into_inner).push(unit.index, rows)
         });
         progress.end();
@@ -176,7 +176,7 @@ impl Sweep {
     pub fn rows(&self, jobs: usize, load: &Load, progress: &dyn Progress) -> Result<Vec<Vec<Row>>, StudyError> {
         let units: Vec<Unit> = self.units().collect();
         progress.begin("driving", units.len(), false);
-        let rows = pool::run(&units, jobs, load, progress, |seat, unit| self.drive(seat, *unit))?;
+        let rows = pool::run_in(1, &units, jobs, load, progress, async |seat, unit| self.drive(seat, *unit).await)?;
         progress.end();
         Ok(rows.chunks(self.chunks()).map(<[Vec<Row>]>::concat).collect())
     }
@@ -184,26 +184,26 @@ impl Sweep {
     /// Drives one episode of each of these cells, one after the other, for an estimate: `progress` hears of each.
     pub fn try_some(&self, cells: &[usize], load: &Load, progress: &dyn Progress) -> Result<(), StudyError> {
         let units: Vec<Unit> = cells.iter().map(|&cell| Unit { index: 0, cell, chunk: 0 }).collect();
-        pool::run(&units, 1, load, progress, |seat, unit| self.some(seat, *unit, 1)).map(drop)
+        pool::run_in(1, &units, 1, load, progress, async |seat, unit| self.some(seat, *unit, 1).await).map(drop)
     }
 
-    fn drive(&self, seat: &mut Seat, unit: Unit) -> Result<Vec<Row>, StudyError> {
-        self.some(seat, unit, CHUNK)
+    async fn drive(&self, seat: &Seat<'_>, unit: Unit) -> Result<Vec<Row>, StudyError> {
+        self.some(seat, unit, CHUNK).await
     }
 
     /// At most so many episodes of a unit.
-    fn some(&self, seat: &mut Seat, unit: Unit, most: usize) -> Result<Vec<Row>, StudyError> {
+    async fn some(&self, seat: &Seat<'_>, unit: Unit, most: usize) -> Result<Vec<Row>, StudyError> {
         let scenario = self.grid.scenario(unit.cell)?;
         let hash = sha256(scenario.text().as_bytes());
         let seeds = self.grid.plan.seeds.all().chunks(CHUNK).nth(unit.chunk).unwrap_or_default();
-        let one = |seed: &u64| {
+        let one = async |seed: &u64| {
             let setup = scenario.setup(*seed)?;
             let prepared = self.prepared(&setup)?;
             let key = self.key(unit.cell, &setup.pilot);
-            let (trial, runtime) = drive_setup(seat, setup, &key, prepared.source.clone())?;
+            let (trial, runtime) = drive_setup(seat, setup, &key, prepared.source.clone()).await?;
             Ok(Row::of(*seed, &trial, prepared.source.modelled(), prepared.trusted, runtime, &hash))
         };
-        seeds.iter().take(most).map(one).collect()
+        in_lanes(LANES, seeds.iter().take(most).map(one)).await.into_iter().collect()
     }
 
     fn prepared(&self, setup: &Setup) -> Result<&Prepared, StudyError> {

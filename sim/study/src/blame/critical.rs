@@ -1,9 +1,11 @@
 //! How much latency the run would have borne.
 
+use runtime::in_lanes;
 use serde::Serialize;
 
 use super::change::Change;
 use super::replica::{Bench, Factual};
+use crate::pool::LANES;
 
 /// Scales of the durations that are tried: 0 to 1.5.
 const STEPS: u32 = 30;
@@ -57,10 +59,11 @@ pub(crate) struct Critical {
 
 /// Scales all durations of the run from 0 to 1.5 and refines where the outcome changes. With occupancy the outcome need not
 /// be monotone: every interval is told.
-pub(crate) fn critical(bench: &mut Bench, factual: &Factual) -> Critical {
-    let mut impact = |scale: f64| bench.impact(factual, &Change::scaled(scale));
+pub(crate) async fn critical(bench: &Bench, factual: &Factual) -> Critical {
+    let impact = async |scale: f64| bench.impact(factual, &Change::scaled(scale)).await;
     let scales = (0..=STEPS).map(|i| f64::from(i) * STEP);
-    let tried: Vec<Tried> = scales.map(|scale| Tried { scale, impact: impact(scale) }).collect();
+    let tried = scales.map(async |scale| Tried { scale, impact: impact(scale).await });
+    let tried: Vec<Tried> = in_lanes(LANES, tried).await;
     let safe: Vec<bool> = tried.iter().map(|tried| tried.impact == 0.0).collect();
     let mut intervals = vec![Interval::at(0.0, safe[0])];
     for (i, pair) in safe.windows(2).enumerate() {
@@ -70,7 +73,7 @@ pub(crate) fn critical(bench: &mut Bench, factual: &Factual) -> Critical {
         let (mut low, mut high) = (i as f64 * STEP, (i + 1) as f64 * STEP);
         for _ in 0..REFINED {
             let middle = f64::midpoint(low, high);
-            if (impact(middle) == 0.0) == pair[0] { low = middle } else { high = middle }
+            if (impact(middle).await == 0.0) == pair[0] { low = middle } else { high = middle }
         }
         if let Some(last) = intervals.last_mut() {
             last.to_scale = low;

@@ -1,9 +1,9 @@
 //! One replica: the run itself with other noise and another sensor phase, and its forks.
 
+use std::cell::Cell;
 use std::sync::Arc;
-use std::time::Duration;
 
-use episode::{Change, Driver, Entry, Episode, Outcome, Story, Supply};
+use episode::{Change, Entry, Episode, Outcome, Story};
 use plant::Contact;
 use scenario::Setup;
 use timing::{Fate, SimTime, Span, Stage, Stream, draw, draw_unit};
@@ -11,7 +11,8 @@ use timing::{Fate, SimTime, Span, Stage, Stream, draw, draw_unit};
 use super::change::{Change as Counterfactual, Part};
 use super::{Accused, Inquiry, Verdict};
 use crate::StudyError;
-use crate::pool::Load;
+use crate::drive::{Network, advance};
+use crate::pool::Seat;
 
 /// Slower than this the robot stands, m/s.
 const STANDING: f64 = 0.02;
@@ -42,34 +43,36 @@ pub(crate) struct Factual {
     pub parts: Vec<Part>,
 }
 
-/// Runs episodes with one engine.
+/// Runs episodes with one network.
 pub(crate) struct Bench {
-    driver: Driver,
+    network: Option<Network>,
     /// Episodes so far.
-    pub runs: usize,
+    pub runs: Cell<usize>,
 }
 
 impl Bench {
-    pub fn new(accused: &Accused, load: &Load) -> Result<Self, StudyError> {
-        let supply = match &accused.network {
-            Some((model, contract)) => {
-                let engine = load(model).map_err(|why| StudyError::Engine { model: model.clone(), why })?;
-                Supply::Engine { engine, contract: *contract }
-            }
-            None => Supply::Nobody,
+    pub async fn new(accused: &Accused, seat: &Seat<'_>) -> Result<Self, StudyError> {
+        let network = match &accused.network {
+            Some((model, contract)) => Some(Network::take(seat, model, *contract).await?),
+            None => None,
         };
-        Ok(Self { driver: Driver::new(supply), runs: 0 })
+        Ok(Self { network, runs: Cell::new(0) })
     }
 
     /// The run, or one like it; `None` when it does not collide.
-    pub fn factual(&mut self, accused: &Accused, index: u64, inquiry: &Inquiry) -> Result<Option<Factual>, StudyError> {
+    pub async fn factual(
+        &self,
+        accused: &Accused,
+        index: u64,
+        inquiry: &Inquiry,
+    ) -> Result<Option<Factual>, StudyError> {
         let window = inquiry.window;
         let setup = jittered(&accused.setup, index);
         let mut start = Episode::new(Arc::new(setup), accused.source.clone())?;
         start.schedule_edits(accused.edits.iter().cloned());
         let mut episode = start.clone();
         episode.keep_log();
-        self.pump(&mut episode, SimTime::NEVER);
+        self.pump(&mut episode, SimTime::NEVER).await;
         let log = episode.take_log();
         let contact =
             log.iter().find_map(|entry| if let Entry::Contact(contact) = entry { Some(contact) } else { None });
@@ -78,7 +81,7 @@ impl Bench {
             return Ok(None);
         };
         let mut before = start.clone();
-        self.pump(&mut before, contact.at - forked(inquiry, index));
+        self.pump(&mut before, contact.at - forked(inquiry, index)).await;
         let first = first_that_knew(&log, contact.index);
         let config = &episode.setup().line;
         let stages = first.and_then(|frame| frame.stages(config)).map(Vec::from).unwrap_or_default();
@@ -118,53 +121,54 @@ impl Bench {
         }))
     }
 
-    fn pump(&mut self, episode: &mut Episode, until: SimTime) {
-        self.runs += 1;
-        self.driver.pump(episode, until, Duration::ZERO);
+    async fn pump(&self, episode: &mut Episode, until: SimTime) {
+        self.runs.update(|runs| runs + 1);
+        // An inference that fails leads to the safe command, here as in the run.
+        advance(self.network.as_ref(), episode, until).await;
     }
 
     /// The impact speed of a fork before the contact, m/s; zero when nothing is hit until the window has passed.
-    pub fn impact(&mut self, factual: &Factual, change: &Counterfactual) -> f64 {
-        self.impact_from(&factual.before, change, factual.until)
+    pub async fn impact(&self, factual: &Factual, change: &Counterfactual) -> f64 {
+        self.impact_from(&factual.before, change, factual.until).await
     }
 
-    fn impact_from(&mut self, from: &Episode, change: &Counterfactual, until: SimTime) -> f64 {
+    async fn impact_from(&self, from: &Episode, change: &Counterfactual, until: SimTime) -> f64 {
         let mut fork = change.fork(from);
-        self.pump(&mut fork, until);
+        self.pump(&mut fork, until).await;
         // A touch at no speed at all is one.
         fork.story().map_or(0.0, |story| story.impact_speed.max(f64::MIN_POSITIVE))
     }
 
     /// What a fork at `from` says.
-    pub fn verdict(&mut self, factual: &Factual, from: &Episode) -> Verdict {
+    pub async fn verdict(&self, factual: &Factual, from: &Episode) -> Verdict {
         if factual.actor && factual.contact.robot_speed.abs() < STANDING {
             return Verdict::Actor;
         }
-        let mut avoids = |change| self.impact_from(from, &change, factual.until) == 0.0;
-        match (avoids(Counterfactual::NO_LATENCY), avoids(Counterfactual::EXPERT)) {
+        let avoids = async |change| self.impact_from(from, &change, factual.until).await == 0.0;
+        match (avoids(Counterfactual::NO_LATENCY).await, avoids(Counterfactual::EXPERT).await) {
             (true, true) => Verdict::Joint,
             (true, false) => Verdict::Latency,
             (false, true) => Verdict::Model,
-            (false, false) if avoids(Counterfactual::BOTH) => Verdict::Either,
+            (false, false) if avoids(Counterfactual::BOTH).await => Verdict::Either,
             (false, false) => Verdict::Unavoidable,
         }
     }
 
     /// The last instant within the window from which the expert without latency avoids it, to 10 ms, taken to be the border
     /// between instants that all do and instants that all do not; `None` when not even the first does.
-    pub fn last_avoidable(&mut self, factual: &Factual) -> Option<SimTime> {
-        let mut at = |t: SimTime| {
+    pub async fn last_avoidable(&self, factual: &Factual) -> Option<SimTime> {
+        let at = async |t: SimTime| {
             let mut then = factual.before.clone();
-            self.pump(&mut then, t);
-            self.impact_from(&then, &Counterfactual::BOTH, factual.until) == 0.0
+            self.pump(&mut then, t).await;
+            self.impact_from(&then, &Counterfactual::BOTH, factual.until).await == 0.0
         };
         let (mut early, mut late) = (factual.before.now(), factual.contact.at);
-        if !at(early) {
+        if !at(early).await {
             return None;
         }
         while late - early > MOMENT {
             let middle = early + (late - early).times(0.5);
-            if at(middle) { early = middle } else { late = middle }
+            if at(middle).await { early = middle } else { late = middle }
         }
         Some(early)
     }

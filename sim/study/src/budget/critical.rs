@@ -21,10 +21,12 @@ pub(crate) struct Critical {
 }
 
 /// Bisection, on the first step of the scan that goes wrong.
-pub(crate) fn critical(mut bad: impl FnMut(f64) -> Result<bool, StudyError>) -> Result<Critical, StudyError> {
+pub(crate) async fn critical(
+    mut bad: impl AsyncFnMut(f64) -> Result<bool, StudyError>,
+) -> Result<Critical, StudyError> {
     let mut safe = None;
     for ms in SCAN {
-        if !bad(ms)? {
+        if !bad(ms).await? {
             safe = Some(ms);
             continue;
         }
@@ -32,7 +34,7 @@ pub(crate) fn critical(mut bad: impl FnMut(f64) -> Result<bool, StudyError>) -> 
         let mut hi = ms;
         while hi - lo > RESOLUTION {
             let middle = f64::midpoint(lo, hi);
-            *(if bad(middle)? { &mut hi } else { &mut lo }) = middle;
+            *(if bad(middle).await? { &mut hi } else { &mut lo }) = middle;
         }
         return Ok(Critical { safe: Some(lo), bad: Some(hi) });
     }
@@ -85,7 +87,7 @@ mod tests {
 
     #[test]
     fn the_first_crossing_is_found() {
-        let find = |bad: &dyn Fn(f64) -> bool| critical(|ms| Ok(bad(ms))).unwrap();
+        let find = |bad: &dyn Fn(f64) -> bool| runtime::block_on(critical(async |ms| Ok(bad(ms))), || false).unwrap();
         let found = find(&|ms| ms > 130.4);
         assert!(found.safe.unwrap() <= 130.4 && found.bad.unwrap() > 130.4);
         assert!(found.bad.unwrap() - found.safe.unwrap() <= RESOLUTION);

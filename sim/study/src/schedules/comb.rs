@@ -54,12 +54,12 @@ pub(crate) fn comb(
     let Some((setup, reaction)) = prepare(course)? else { return Ok(None) };
     let tasks: Vec<(u32, u32)> = PERIODS.iter().flat_map(|&t| SERVICES.map(move |s| (t, s))).collect();
     progress.begin("the comb", tasks.len(), false);
-    let hits = pool::run(&tasks, jobs, load, progress, |seat, &(period, service)| {
+    let hits = pool::run(&tasks, jobs, load, progress, async |seat, &(period, service)| {
         let mut setup = setup.clone();
         let rate = Rate::from_hz(1e3 / f64::from(period)).ok_or(StudyError::Lost)?;
         setup.line.capture = Clock::from_start(rate);
         let source = Source::Service(Span::from_ms(f64::from(service)));
-        let (episode, _) = ride(seat, setup, None, source, false)?;
+        let (episode, _) = ride(seat, setup, None, source, false).await?;
         Ok(episode.outcome() == Some(Outcome::Collision))
     })?;
     progress.end();

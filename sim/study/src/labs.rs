@@ -146,13 +146,13 @@ pub fn settle(bench: &Bench, load: &Load, progress: &dyn Progress) -> Result<Set
         }
     }
     progress.begin(&lab.title, tasks.len(), false);
-    let readings = pool::run(&tasks, bench.jobs, load, progress, |seat, (i, seed, source)| {
+    let readings = pool::run(&tasks, bench.jobs, load, progress, async |seat, (i, seed, source)| {
         if bench.stop.load(Ordering::Relaxed) {
             return Err(StudyError::Stopped);
         }
         let setup = bench.scenarios[*i].setup(*seed)?;
         let (episode, failures, runtime) =
-            ride_setup(seat, setup, &key(&lab.runs[*i], &bench.scenarios[*i]), source.clone())?;
+            ride_setup(seat, setup, &key(&lab.runs[*i], &bench.scenarios[*i]), source.clone()).await?;
         Ok((*i, Reading::of(&episode, failures, runtime)))
     })?;
     progress.end();

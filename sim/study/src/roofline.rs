@@ -4,7 +4,7 @@ use plotters::style::text_anchor::HPos;
 use serde::Serialize;
 
 use crate::StudyError;
-use crate::chart::{FAINT, INK, Log, REAL, ZERO, name_beside, dot, line, svg, words};
+use crate::chart::{FAINT, INK, Log, REAL, ZERO, dot, line, name_beside, svg, words};
 
 /// Measured limits of one core.
 #[derive(Clone, Debug, PartialEq, Serialize)]

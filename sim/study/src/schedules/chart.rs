@@ -4,7 +4,7 @@ use plotters::style::text_anchor::HPos;
 
 use super::{Comb, ScheduleStudy};
 use crate::StudyError;
-use crate::chart::{FAINT, INK, REAL, ZERO, name_beside, dot, line, nice, svg, words};
+use crate::chart::{FAINT, INK, REAL, ZERO, dot, line, name_beside, nice, svg, words};
 
 /// Frames a second over the oldest that a command grows: to the right is worse, up is more.
 pub fn throughput_chart(study: &ScheduleStudy) -> Result<String, StudyError> {

@@ -153,7 +153,7 @@ fn whoever_shares_a_call_gets_from_every_model_that_ships_what_it_gets_alone() {
                 offline: true,
                 ..Options::default()
             };
-            let mut engine = match runtime::load(&path, &options) {
+            let engine = match runtime::load(&path, &options) {
                 Ok(engine) => engine,
                 Err(error) => {
                     eprintln!("SKIPPED: {} on {rung}: {error}", path.display());
@@ -162,18 +162,20 @@ fn whoever_shares_a_call_gets_from_every_model_that_ships_what_it_gets_alone() {
             };
             let what = format!("{} on {rung}", path.display());
             let all = synthetic_inputs(&engine.info().model, ROWS + 1, 5);
-            let alone: Vec<_> = (0..=ROWS).map(|row| infer(&mut *engine, &rows_of(&all, &[row])).remove(0)).collect();
-            // Every row at every place, and beside others.
-            let alike = (0..=ROWS).all(|turn| {
-                let order: Vec<usize> = (0..ROWS).map(|place| (place * 2 + turn) % (ROWS + 1)).collect();
-                let together = infer(&mut *engine, &rows_of(&all, &order));
-                order.iter().enumerate().all(|(place, row)| together[place] == alone[*row])
-            });
             let shared = Rows::new(engine).together() == ROWS;
-            eprintln!("{what}: alike {alike}, shared {shared}");
-            assert!(alike || !shared, "{what} would answer otherwise in company");
-            // There the kernels compute each row by itself.
-            assert!(alike || rung != Rung::OnnxRuntimeCpu, "{what}");
+            eprintln!("{what}: shared {shared}");
+            if shared {
+                let mut engine = runtime::load(&path, &options).expect("it was loaded before");
+                let alone: Vec<_> =
+                    (0..=ROWS).map(|row| infer(&mut *engine, &rows_of(&all, &[row])).remove(0)).collect();
+                // Every row at every place, and beside others.
+                for turn in 0..=ROWS {
+                    let order: Vec<usize> = (0..ROWS).map(|place| (place * 2 + turn) % (ROWS + 1)).collect();
+                    let together = infer(&mut *engine, &rows_of(&all, &order));
+                    let alike = order.iter().enumerate().all(|(place, row)| together[place] == alone[*row]);
+                    assert!(alike, "{what} answers otherwise in company");
+                }
+            }
             if path.ends_with("pilot.onnx") && rung == Rung::OnnxRuntimeCpu {
                 assert!(shared, "{what} is worth sharing");
             }

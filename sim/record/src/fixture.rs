@@ -206,6 +206,7 @@ pub(crate) fn summary() -> Summary {
         min_clearance_m: None,
         overhead_us: episode::OverheadUs::default(),
         hand_over_us: episode::OverheadUs::default(),
+        device: None,
         digest: "0123456789abcdef".into(),
         trusted: true,
         complaints: Vec::new(),

@@ -192,7 +192,7 @@ pub fn blame(
     progress.begin("replicas", indices.len(), false);
     let witnesses = run(&indices, inquiry.jobs, load, progress, async |seat, &index| {
         let (bench, factual) = begin(seat, index).await?;
-        Ok(hear(bench, factual, parts, index == 0).await)
+        Ok(Box::pin(hear(bench, factual, parts, index == 0)).await)
     })?;
     progress.end();
     Ok(Some(sum_up(accused, inquiry, parts, witnesses)?))

@@ -41,7 +41,9 @@ fn harness() -> Harness<'static, State> {
             }
             let mut actions = Vec::new();
             panel(ui, &state.desk.labs, &state.settling, &mut actions);
-            actions.into_iter().for_each(|action| state.desk.act(action));
+            for action in actions {
+                state.desk.act(action);
+            }
             state.desk.labs.follow(&state.settling);
         },
         State { desk, settling: Settling::default(), dressed: false },
@@ -152,8 +154,7 @@ fn nothing_is_wider_than_the_panel() {
     click(&mut harness, "1  First");
     let wide = |harness: &Harness<State>| {
         let root = harness.root();
-        let wide = root.children_recursive().map(|node| node.rect()).find(|rect: &egui::Rect| rect.right() > 361.0);
-        wide
+        root.children_recursive().map(|node| node.rect()).find(|rect: &egui::Rect| rect.right() > 361.0)
     };
     assert_eq!(wide(&harness), None);
     let desk = &mut harness.state_mut().desk;

@@ -123,15 +123,12 @@ fn unlinked(text: &str) -> String {
     while let Some((before, after)) = rest.split_once('[') {
         plain.push_str(before);
         let linked = after.split_once("](").and_then(|(words, after)| Some((words, after.split_once(')')?.1)));
-        match linked {
-            Some((words, after)) => {
-                plain.push_str(words);
-                rest = after;
-            }
-            None => {
-                plain.push('[');
-                rest = after;
-            }
+        if let Some((words, after)) = linked {
+            plain.push_str(words);
+            rest = after;
+        } else {
+            plain.push('[');
+            rest = after;
         }
     }
     plain + rest

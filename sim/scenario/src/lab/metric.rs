@@ -124,10 +124,9 @@ impl Metric {
     /// What follows a number; empty for shares and counts.
     pub fn unit(self) -> &'static str {
         match self {
-            Self::Collided | Self::Reached => "",
+            Self::Collided | Self::Reached | Self::Inferences | Self::Dropped | Self::Superseded | Self::Lost => "",
             Self::ProcessedHz => " a second",
             Self::SimSeconds => " s",
-            Self::Inferences | Self::Dropped | Self::Superseded | Self::Lost => "",
             Self::BlindMax | Self::MinClearance => " m",
             Self::ImpactSpeed => " m/s",
             _ => " ms",

@@ -78,7 +78,7 @@ fn median(mut values: Vec<f64>) -> Option<(f64, f64, f64)> {
     let binomial = Binomial::new(0.5, n as u64).ok()?;
     // The largest rank that at most 2.5 % of all samples have below the median.
     let below = (0..n as u64).take_while(|&r| binomial.cdf(r) <= 0.025).count();
-    let ends = (below > 0).then(|| (values[below - 1], values[n - below])).unwrap_or((values[0], values[n - 1]));
+    let ends = if below > 0 { (values[below - 1], values[n - below]) } else { (values[0], values[n - 1]) };
     Some((middle, ends.0, ends.1))
 }
 

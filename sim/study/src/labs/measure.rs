@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use episode::batch_size;
-use runtime::{Engine, MeasureOptions, RuntimeError, measure_together};
+use runtime::{Engine, EngineInfo, MeasureOptions, RuntimeError, measure_together};
 use scenario::Latency;
 use timing::{Sample, Source, Span, Trace};
 
@@ -140,15 +140,15 @@ fn in_turn(
     progress.end();
     // Between its turns an engine rests about a period.
     let idle = Span::from_secs(1.0 / at.hz);
-    let trace = |(engine, times): (&Box<dyn Engine>, Vec<timing::ServiceTime>)| Trace {
+    let trace = |(info, times): (&EngineInfo, Vec<timing::ServiceTime>)| Trace {
         model: model(&at.key).to_owned(),
-        runtime: engine_name(engine.info()),
+        runtime: engine_name(info),
         device: bench.device.to_owned(),
         batch: at.batch,
         trusted: measured.complaints.is_empty(),
         complaints: measured.complaints.clone(),
         samples: (0..).zip(times).map(|(frame, service)| Sample { frame, idle, service }).collect(),
     };
-    let traces = engines.iter().zip(measured.times).map(trace).collect();
+    let traces = engines.iter().map(|engine| engine.info()).zip(measured.times).map(trace).collect();
     Ok((traces, measured.complaints.clone()))
 }

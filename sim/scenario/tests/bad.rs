@@ -37,7 +37,7 @@ const CASES: &[(&str, usize, usize, &str, &str)] = &[
     ("no_value", 2, 13, "string values must be quoted, expected literal string", "a line is `key = value`, `[section]` or `[[list item]]`;"),
     ("not_toml", 6, 18, "invalid basic string, expected `\"`", "a line is `key = value`, `[section]` or `[[list item]]`;"),
     ("number_for_a_section", 3, 9, "invalid type: integer `3`", "expected a table: a [section], or { key = value }"),
-    ("one_point_wall", 8, 8, "`wall[1].path` has 1 points", "give 2 to 1000 points, such as [[0, 1], [12, 1]]"),
+    ("one_point_wall", 8, 8, "`wall[1].path` has 1 points", "give 2 to 10000 points, such as [[0, 1], [12, 1]]"),
     ("rate_above_one", 8, 24, "`expect.success_rate.min` is 95", "expected 0 to 1"),
     ("rate_of_no_seeds", 8, 37, "`expect.success_rate.seeds` is 0", "expected a whole number from 1 to 100000"),
     ("rate_out_of_reach", 8, 30, "if all 200 seeds succeed, the lower end is 0.9812, which is less", "give 381 seeds or more, or a smaller `min`"),

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use miette::{Result, miette};
 use runtime::{Engine, Options};
-use scenario::{Lab, Scenario, nearest};
+use scenario::{Lab, Scenario, did_you_mean, nearest};
 use study::{Bench, Progress, Settled, StudyError};
 
 use crate::{assets, launch};
@@ -37,8 +37,7 @@ pub fn named<'a>(labs: &'a [Lab], name: &str) -> Result<&'a Lab> {
         return Ok(lab);
     }
     let names: Vec<&str> = labs.iter().map(|lab| lab.name.as_str()).collect();
-    let guess =
-        nearest(name, names.iter().copied()).map_or_else(String::new, |guess| format!("did you mean `{guess}`? "));
+    let guess = did_you_mean(nearest(name, names.iter().copied()));
     Err(miette!(help = format!("{guess}labs here: {}", names.join(", ")), "there is no lab `{name}`"))
 }
 
@@ -63,7 +62,7 @@ pub fn settle(
 ) -> Result<Option<Settled>> {
     let scenarios = (0..lab.runs.len()).map(|run| scenario_of(lab, run)).collect::<Result<Vec<_>>>()?;
     let device = crate::commands::doctor::processor();
-    let bench = Bench { lab, scenarios: &scenarios, jobs, device: &device, stop };
+    let bench = Bench { lab, scenarios: &scenarios, jobs, device: &device, file_of: &assets::model, stop };
     match study::settle(&bench, &loader(options.clone()), progress) {
         Err(StudyError::Stopped) => Ok(None),
         other => other.map(Some).map_err(launch::report),

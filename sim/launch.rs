@@ -317,13 +317,7 @@ pub fn source(latency: &Latency) -> Result<Source> {
 
 /// Where the service times of a setup come from: a modelled device runs the network that drives.
 pub fn source_of(setup: &Setup) -> Result<Source> {
-    let work = match &setup.pilot {
-        PilotSpec::Network { model } | PilotSpec::Surrogate { model } if study::needs_workload(&setup.latency) => {
-            Some(study::workload(&assets::model(model)).map_err(report)?)
-        }
-        _ => None,
-    };
-    study::source_under(&setup.latency, &setup.device, work.as_ref()).map_err(report)
+    study::source_of(setup, &assets::model).map_err(report)
 }
 
 /// Loads a model and starts its worker; what `meanwhile` does with the engine happens before.
@@ -384,9 +378,7 @@ pub fn launch(mut setup: Setup, load: impl FnOnce(&str) -> Result<Worker>) -> Re
             }
             (Supply::Worker { worker, contract }, name, Some(info))
         }
-        PilotSpec::Expert => (Supply::Nobody, "expert".into(), None),
-        PilotSpec::BrakeOnSight { .. } => (Supply::Nobody, "brake_on_sight".into(), None),
-        PilotSpec::Straight => (Supply::Nobody, "straight".into(), None),
+        other => (Supply::Nobody, other.name().to_owned(), None),
     };
     if let Some(network) = &setup.line.network {
         remarks.push(format!("network {}: {} ({})", network.name, network.label, network.source));

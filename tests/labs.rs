@@ -80,6 +80,20 @@ fn a_runtime_that_is_not_here_is_no_failure() {
 }
 
 #[test]
+fn a_modelled_device_runs_the_network_of_the_run() {
+    let (_keep, dir) = folder();
+    let shipped = std::fs::read_to_string(root().join("labs/8-maximum-latency.md")).expect("a lab");
+    let board = "model = \"pilot-wide\"\nlatency = \"device:jetson-nano\"";
+    std::fs::write(dir.join("board.md"), shipped.replace("latency = \"fixed:151\"", board)).expect("written");
+    let output = deadtime(&["labs", "board", "--check", "--json", "--labs", text(&dir)]);
+    let report = json(&output);
+    let run = report[0]["runs"].as_array().expect("runs").iter().find(|run| run["name"] == "fast-too-late");
+    let run = run.expect("the run");
+    assert_eq!((&run["kind"], &run["missing"]), (&"modelled".into(), &serde_json::Value::Null), "{run:#}");
+    assert!(run["service_ms"]["p50"].as_f64().is_some_and(|ms| ms > 0.5), "{run:#}");
+}
+
+#[test]
 fn a_lab_is_walked_and_its_answers_are_kept() {
     let (_keep, dir) = folder();
     for (n, right) in [("2", false), ("4", true)] {

@@ -139,7 +139,7 @@ pub fn go(launched: &mut Launched, paced: bool, sink: &mut dyn FnMut(&Entry, Sim
     let paced = paced && measured;
     episode.keep_log();
     let mut times: Vec<(Span, ServiceTime)> = Vec::new();
-    let witness = Witness::begin();
+    let witness = measured.then(Witness::begin);
     let start = Instant::now();
     loop {
         let until = if paced { SimTime(start.elapsed().as_nanos() as i64) } else { SimTime(i64::MAX) };
@@ -161,7 +161,7 @@ pub fn go(launched: &mut Launched, paced: bool, sink: &mut dyn FnMut(&Entry, Sim
     }
     let wall = start.elapsed().as_secs_f64();
     // Asked at once: what comes after is no part of the measurement.
-    let uncertified = if measured { uncertified(driver, paced, &witness, &times) } else { Vec::new() };
+    let uncertified = witness.map_or_else(Vec::new, |witness| uncertified(driver, paced, &witness, &times));
     let mut summary = labels.complete(Summary::of(episode));
     summary.wall_seconds = wall;
     summary.realtime_factor = summary.sim_seconds / wall.max(1e-9);

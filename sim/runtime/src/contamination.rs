@@ -55,11 +55,12 @@ impl Witness {
     pub fn complaints(&self, engine: &EngineInfo) -> Vec<String> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let wall = self.since.elapsed();
-        let mut complaints = complaints(&self.before, &Readings::now(&self.places), wall, engine.threads, cores);
+        let now = Readings::now(&self.places);
+        let mut complaints = complaints(&self.before, &now, wall, engine.threads, cores);
         if engine.obtained.on_gpu()
-            && let (Some(before), Some(now)) = (&self.before.gpu, gpu::look())
+            && let (Some(before), Some(now)) = (&self.before.gpu, &now.gpu)
         {
-            complaints.extend(of_gpu(before, &now));
+            complaints.extend(of_gpu(before, now));
         }
         if !engine.warm {
             complaints.push("the engine was never warmed up: give the shapes of its dynamic inputs".to_owned());

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use timing::{Body, Device, Profile, Span};
+use timing::{Body, Device, Profile, Span, Thermal};
 
 use crate::error::{did_you_mean, nearest};
 use crate::format::Conditions;
@@ -69,7 +69,7 @@ pub struct DeviceSpec {
     /// The recorded profile whose tail it has, in proportion.
     pub tail: String,
     /// Power and heat.
-    pub heat: HeatSpec,
+    pub heat: Thermal,
     /// Power modes besides the full one.
     #[serde(default, rename = "mode")]
     pub modes: Vec<Mode>,
@@ -89,20 +89,6 @@ pub struct Mode {
     pub overhead: f64,
     /// W while an inference runs.
     pub active_w: f64,
-}
-
-/// Power and heat, in the units of [`Body`].
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs, reason = "named as in timing::Body")]
-pub struct HeatSpec {
-    pub idle_w: f64,
-    pub active_w: f64,
-    pub k_per_w: f64,
-    pub j_per_k: f64,
-    pub throttle_c: f64,
-    pub resume_c: f64,
-    pub slow_clock: f64,
 }
 
 /// A recorded profile of a device and a network of the files.
@@ -208,24 +194,32 @@ impl DeviceSpec {
         self.float_tops.is_none() || (work.int8 && self.int8_tops.is_some())
     }
 
-    /// What an inference takes, ms, in a mode or the full one.
-    pub fn estimate(&self, work: &Workload, runtime: &Runtime, mode: Option<&Mode>) -> f64 {
+    /// What computing takes, what the bytes take, and what is spent beside both, ms, in a mode or the full one.
+    fn parts(&self, work: &Workload, runtime: &Runtime, mode: Option<&Mode>) -> (f64, f64, f64) {
         let (clock, memory, overhead) = mode.map_or((1.0, 1.0, 1.0), |m| (m.clock, m.memory, m.overhead));
         let (compute, bytes) = self.limits(work);
-        let roof = (compute / runtime.compute / clock).max(bytes / runtime.bandwidth / memory);
-        roof + self.overhead_ms.unwrap_or(runtime.overhead_ms) * overhead
+        let beside = self.overhead_ms.unwrap_or(runtime.overhead_ms) * overhead;
+        (compute / runtime.compute / clock, bytes / runtime.bandwidth / memory, beside)
+    }
+
+    /// What limits it, in words.
+    fn bound(&self, (compute, bytes, beside): (f64, f64, f64)) -> &'static str {
+        if compute.max(bytes) < beside {
+            "mostly overhead"
+        } else if compute >= bytes {
+            "bound by compute"
+        } else if self.sram_mb.is_some() {
+            "bound by weights that do not fit its SRAM"
+        } else {
+            "bound by memory"
+        }
     }
 
     fn body(&self, mode: Option<&Mode>, conditions: &Conditions) -> Body {
-        let HeatSpec { idle_w, active_w, k_per_w, j_per_k, throttle_c, resume_c, slow_clock } = self.heat;
+        let Thermal { idle_w, active_w, j_per_k, .. } = self.heat;
+        let active_w = mode.map_or(active_w, |mode| mode.active_w).max(idle_w);
         Body {
-            idle_w,
-            active_w: mode.map_or(active_w, |mode| mode.active_w).max(idle_w),
-            k_per_w,
-            j_per_k: j_per_k / conditions.hurry,
-            throttle_c,
-            resume_c,
-            slow_clock,
+            thermal: Thermal { active_w, j_per_k: j_per_k / conditions.hurry, ..self.heat },
             air_c: conditions.air_c,
             start_c: conditions.start_c.unwrap_or(conditions.air_c),
             battery_j: conditions.battery_wh.map(|wh| wh * 3600.0),
@@ -234,7 +228,7 @@ impl DeviceSpec {
     }
 
     fn sound(&self) -> bool {
-        let HeatSpec { idle_w, active_w, k_per_w, j_per_k, throttle_c, resume_c, slow_clock } = self.heat;
+        let Thermal { idle_w, active_w, k_per_w, j_per_k, throttle_c, resume_c, slow_clock } = self.heat;
         let positive = |n: f64| n > 0.0 && n < 1e9;
         let modes = self.modes.iter().all(|m| [m.clock, m.memory, m.overhead, m.active_w].into_iter().all(positive));
         (self.int8_tops.is_some() || self.float_tops.is_some())
@@ -288,7 +282,8 @@ pub fn device(text: &str, own: Option<&Workload>, conditions: &Conditions) -> Re
         let known: Vec<&str> = roofline.runtimes.iter().map(|runtime| runtime.name.as_str()).collect();
         unknown(format!("device `{}` has no known runtime `{}`", spec.name, spec.runtime), known.join(", "))
     })?;
-    let ms = spec.estimate(&work, runtime, mode);
+    let parts = spec.parts(&work, runtime, mode);
+    let ms = parts.0.max(parts.1) + parts.2;
     let tail = profile(&spec.tail)?;
     let body = spec.body(mode, conditions);
     let precision = match (spec.runs_int8(&work), work.int8) {
@@ -296,7 +291,7 @@ pub fn device(text: &str, own: Option<&Workload>, conditions: &Conditions) -> Re
         (true, false) => "as if quantised to int8",
         _ => "half precision",
     };
-    let bound = bound(&spec, &work, runtime, mode);
+    let bound = spec.bound(parts);
     let hurry = if conditions.hurry == 1.0 {
         String::new()
     } else {
@@ -311,23 +306,6 @@ pub fn device(text: &str, own: Option<&Workload>, conditions: &Conditions) -> Re
     );
     let source = format!("{source}; fitted to and with the tail of: {}", tail.source);
     Ok(Device { profile: scaled(&tail, text, label, source, ms), body })
-}
-
-/// What limits it, in words.
-fn bound(spec: &DeviceSpec, work: &Workload, runtime: &Runtime, mode: Option<&Mode>) -> &'static str {
-    let whole = spec.estimate(work, runtime, mode);
-    let (clock, memory) = mode.map_or((1.0, 1.0), |mode| (mode.clock, mode.memory));
-    let (compute, bytes) = spec.limits(work);
-    let (compute, bytes) = (compute / runtime.compute / clock, bytes / runtime.bandwidth / memory);
-    if compute.max(bytes) < whole / 2.0 {
-        "mostly overhead"
-    } else if compute >= bytes {
-        "bound by compute"
-    } else if spec.sram_mb.is_some() {
-        "bound by weights that do not fit its SRAM"
-    } else {
-        "bound by memory"
-    }
 }
 
 /// The tail of one distribution around another median.

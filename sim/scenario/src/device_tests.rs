@@ -21,7 +21,7 @@ fn every_device_and_point_that_ships_is_sound() {
             assert!(
                 modelled.profile.label.contains("roofline") && modelled.profile.source.contains("general knowledge")
             );
-            assert!(modelled.body.active_w >= modelled.body.idle_w);
+            assert!(modelled.body.thermal.active_w >= modelled.body.thermal.idle_w);
         }
     }
     for point in &all.points {

@@ -92,7 +92,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 }
 
 /// `did you mean ...? `, or nothing.
-pub(crate) fn did_you_mean(guess: Option<&str>) -> String {
+pub fn did_you_mean(guess: Option<&str>) -> String {
     guess.map_or(String::new(), |guess| format!("did you mean `{guess}`? "))
 }
 

@@ -38,9 +38,9 @@ mod vary;
 mod world;
 
 pub use device::{
-    DeviceSpec, HeatSpec, Mode, Roofline, RooflinePoint, Runtime, Workload, device, median_ms, names_network, roofline,
+    DeviceSpec, Mode, Roofline, RooflinePoint, Runtime, Workload, device, median_ms, names_network, roofline,
 };
-pub use error::{ScenarioError, nearest};
+pub use error::{ScenarioError, did_you_mean, nearest};
 pub use expect::{Bounds, Check, Critical, Expect, Facts, Outcome, Rate};
 pub use format::{Conditions, Scenario};
 pub use lab::{Lab, Metric, find_labs, lab_name, lab_schema, load_lab, parse_lab};

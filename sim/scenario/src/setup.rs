@@ -68,6 +68,26 @@ pub enum PilotSpec {
     Straight,
 }
 
+impl PilotSpec {
+    /// What it is called: `expert`, `brake_on_sight`, `straight`, or its model.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Expert => "expert",
+            Self::BrakeOnSight { .. } => "brake_on_sight",
+            Self::Straight => "straight",
+            Self::Network { model } | Self::Surrogate { model } => model,
+        }
+    }
+
+    /// The model that is run, whoever decides.
+    pub fn model(&self) -> Option<&str> {
+        match self {
+            Self::Network { model } | Self::Surrogate { model } => Some(model),
+            Self::Expert | Self::BrakeOnSight { .. } | Self::Straight => None,
+        }
+    }
+}
+
 impl Setup {
     /// Puts the depth camera of a `[camera]` section that says nothing else on a robot that has none, for a network that
     /// needs one. Returns whether it had none.

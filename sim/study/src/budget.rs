@@ -214,10 +214,7 @@ async fn trial(
 ) -> Result<Trial, StudyError> {
     let mut setup = scenario.setup(seed)?;
     setup.pilot = pilot.unwrap_or(setup.pilot);
-    let key = match &setup.pilot {
-        PilotSpec::Network { model } | PilotSpec::Surrogate { model } => format!(":{model}"),
-        _ => String::new(),
-    };
+    let key = setup.pilot.model().map_or_else(String::new, |model| format!(":{model}"));
     let (trial, _) = drive_setup(seat, setup, &key, Source::Fixed(Span::from_ms(ms))).await?;
     match trial.failures.first() {
         Some(why) => Err(StudyError::Engine { model: key.trim_start_matches(':').to_owned(), why: why.clone() }),

@@ -6,9 +6,10 @@ use serde::Serialize;
 use timing::{Profile, Source, Trace};
 
 use crate::contest::{Contestant, Measuring};
+use crate::latency::needs_workload;
 use crate::pool::{Load, Progress};
 use crate::report::nearest_rank;
-use crate::{Course, Entrant, StudyError, needs_workload, workload};
+use crate::{Course, Entrant, StudyError, workload};
 
 /// From this many samples on, the 99.9th percentile says something.
 const MANY: usize = 10_000;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use scenario::{Compensation, Latency, Outcome, PilotSpec, Seeds};
+use scenario::{Compensation, Latency, Outcome, Seeds};
 use serde::Serialize;
 use timing::Source;
 
@@ -183,12 +183,7 @@ fn check(plan: &CompensationPlan) -> Result<(), StudyError> {
 }
 
 fn own_pilot(course: &Course) -> Result<String, StudyError> {
-    Ok(match course.setup(course.scenario.seed)?.pilot {
-        PilotSpec::Network { model } | PilotSpec::Surrogate { model } => model,
-        PilotSpec::Expert => "expert".into(),
-        PilotSpec::BrakeOnSight { .. } => "brake_on_sight".into(),
-        PilotSpec::Straight => "straight".into(),
-    })
+    Ok(course.setup(course.scenario.seed)?.pilot.name().to_owned())
 }
 
 /// The cases of the pilot without latency, then those of each way.

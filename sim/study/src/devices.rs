@@ -4,6 +4,7 @@ use scenario::{Roofline, Workload, median_ms, profile, roofline};
 use serde::Serialize;
 
 use crate::StudyError;
+use crate::report::median;
 
 /// How strongly a device's overhead is drawn to that of its runtime, in squares of logarithms: a device with few points says
 /// little about it.
@@ -88,9 +89,13 @@ fn report(all: &Roofline) -> Result<RooflineReport, StudyError> {
     }
     let mut errors: Vec<f64> = points.iter().map(|point| point.error.abs()).collect();
     errors.sort_by(f64::total_cmp);
-    let middle = errors.len() / 2;
-    let median = if errors.len() % 2 == 1 { errors[middle] } else { f64::midpoint(errors[middle - 1], errors[middle]) };
-    Ok(RooflineReport { fits, points, median_error: median, worst_error: errors.last().copied().unwrap_or_default() })
+    let (median_error, worst_error) = (median(&errors), errors.last().copied());
+    Ok(RooflineReport {
+        fits,
+        points,
+        median_error: median_error.unwrap_or_default(),
+        worst_error: worst_error.unwrap_or_default(),
+    })
 }
 
 /// The points of a runtime's devices.

@@ -10,10 +10,11 @@ mod read;
 mod words;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use scenario::lab::Run;
-use scenario::{Lab, Latency, PilotSpec, Scenario};
+use scenario::{Lab, Latency, Scenario};
 use serde::{Deserialize, Serialize};
 use timing::Source;
 
@@ -36,6 +37,8 @@ pub struct Bench<'a> {
     pub jobs: usize,
     /// The machine, in words.
     pub device: &'a str,
+    /// The file of a model by name.
+    pub file_of: &'a (dyn Fn(&str) -> PathBuf + Sync),
     /// Set to give up.
     pub stop: &'a AtomicBool,
 }
@@ -202,12 +205,6 @@ fn ran(run: &Run, scenario: &Scenario, readings: Vec<Reading>, supply: Supply) -
     }
     let n = readings.len();
     let collisions = readings.iter().filter(|reading| reading.collided()).count();
-    let model = match &setup.pilot {
-        PilotSpec::Network { model } | PilotSpec::Surrogate { model } => model.clone(),
-        PilotSpec::Expert => "expert".into(),
-        PilotSpec::BrakeOnSight { .. } => "brake_on_sight".into(),
-        PilotSpec::Straight => "straight".into(),
-    };
     let mut ran = Ran {
         result: RunResult {
             name: run.name.clone(),
@@ -215,7 +212,7 @@ fn ran(run: &Run, scenario: &Scenario, readings: Vec<Reading>, supply: Supply) -
             scenario: setup.name.clone(),
             seeds: run.seeds.to_string(),
             episodes: n,
-            model,
+            model: setup.pilot.name().to_owned(),
             runtime: readings.first().map_or_else(|| "none".into(), |reading| reading.runtime.clone()),
             latency: setup.latency.to_string(),
             kind,

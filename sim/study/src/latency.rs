@@ -1,6 +1,6 @@
 //! From what people name to what runs: pilots, sources of latency, engines.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use runtime::{Anatomy, EngineInfo, Measurement};
@@ -28,7 +28,11 @@ pub fn source(latency: &Latency) -> Result<Source, StudyError> {
 }
 
 /// Where service times come from; a modelled device is under these conditions and runs `work`, unless it names a network itself.
-pub fn source_under(latency: &Latency, conditions: &Conditions, work: Option<&Workload>) -> Result<Source, StudyError> {
+pub(crate) fn source_under(
+    latency: &Latency,
+    conditions: &Conditions,
+    work: Option<&Workload>,
+) -> Result<Source, StudyError> {
     Ok(match latency {
         Latency::Measured => Source::Measured,
         Latency::Zero => Source::ZERO,
@@ -40,8 +44,16 @@ pub fn source_under(latency: &Latency, conditions: &Conditions, work: Option<&Wo
     })
 }
 
+/// Where the service times of a setup come from: a modelled device runs the network that drives. `file_of` gives the file of a
+/// model by name.
+pub fn source_of(setup: &Setup, file_of: &dyn Fn(&str) -> PathBuf) -> Result<Source, StudyError> {
+    let model = setup.pilot.model().filter(|_| needs_workload(&setup.latency));
+    let work = model.map(|model| workload(&file_of(model))).transpose()?;
+    source_under(&setup.latency, &setup.device, work.as_ref())
+}
+
 /// Whether a source needs to know what network drives.
-pub fn needs_workload(latency: &Latency) -> bool {
+pub(crate) fn needs_workload(latency: &Latency) -> bool {
     matches!(latency, Latency::Device(name) if !scenario::names_network(name))
 }
 

@@ -56,7 +56,7 @@ pub use error::StudyError;
 pub use expectation::{Proved, prove};
 pub use held_out::{HELD_OUT_FROM, TOLERANCE_M};
 pub use labs::{Bench, Held, Judged, RunResult, Settled, run_line, settle, settled_text};
-pub use latency::{engine_name, needs_workload, pilot_named, runtime_line, source, source_under, trace_of, workload};
+pub use latency::{engine_name, pilot_named, runtime_line, source, source_of, trace_of, workload};
 pub use page::page;
 pub use phase::{Diagram, phase_chart, phase_grid};
 pub use pool::{Load, Progress};

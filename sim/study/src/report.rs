@@ -91,6 +91,12 @@ pub(crate) fn nearest_rank(rising: &[f64], p: f64) -> f64 {
     }
 }
 
+/// The middle of numbers that rise; of two in the middle, between them.
+pub(crate) fn median(rising: &[f64]) -> Option<f64> {
+    let n = rising.len();
+    Some(f64::midpoint(*rising.get(n.checked_sub(1)? / 2)?, rising[n / 2]))
+}
+
 /// Percentiles of the age of the command in force, milliseconds; null where no command ever took hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct AgeMs {

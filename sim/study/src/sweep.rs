@@ -22,7 +22,7 @@ use timing::Source;
 use crate::drive::drive_setup;
 use crate::latency::drawn_from;
 use crate::pool::{self, LANES, Load, Progress, Seat};
-use crate::{StudyError, needs_workload, sha256, source_under, workload};
+use crate::{StudyError, sha256, source_of};
 use journal::{Head, Journal};
 
 /// Seeds that are driven and kept together.
@@ -107,7 +107,7 @@ impl Sweep {
             let scenario = grid.scenario(cell)?;
             check(&grid, cell, &scenario)?;
             let setup = scenario.setup(scenario.seed)?;
-            if let PilotSpec::Network { model } | PilotSpec::Surrogate { model } = &setup.pilot {
+            if let Some(model) = setup.pilot.model() {
                 inputs.push(format!("model {model} {}", hash_of(model)));
             }
             if let Entry::Vacant(place) = sources.entry(key_of(&setup)) {
@@ -216,8 +216,7 @@ impl Sweep {
     /// What a network is called when it is loaded: `RUNTIME:MODEL`, with nothing before the colon where the plan names none.
     fn key(&self, cell: usize, pilot: &PilotSpec) -> String {
         let runtime = self.grid.runtime_axis().map(|axis| self.grid.texts(cell)[axis].clone()).unwrap_or_default();
-        let (PilotSpec::Network { model } | PilotSpec::Surrogate { model }) = pilot else { return String::new() };
-        format!("{runtime}:{model}")
+        pilot.model().map_or_else(String::new, |model| format!("{runtime}:{model}"))
     }
 }
 
@@ -231,13 +230,7 @@ fn key_of(setup: &Setup) -> String {
 
 impl Prepared {
     fn of(setup: &Setup, file_of: &dyn Fn(&str) -> PathBuf) -> Result<Self, StudyError> {
-        let work = match &setup.pilot {
-            PilotSpec::Network { model } | PilotSpec::Surrogate { model } if needs_workload(&setup.latency) => {
-                Some(workload(&file_of(model))?)
-            }
-            _ => None,
-        };
-        let source = source_under(&setup.latency, &setup.device, work.as_ref())?;
+        let source = source_of(setup, file_of)?;
         let trusted = if let Source::Replay(trace) = &source { trace.trusted } else { true };
         Ok(Self { source: drawn_from(source), trusted })
     }

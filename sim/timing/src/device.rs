@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Profile, SimTime, Span};
 
 /// A device that is not at hand, running one network: modelled, and always labelled so.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Device {
     /// Its service times while it is cool.
     pub profile: Profile,
@@ -13,9 +13,10 @@ pub struct Device {
     pub body: Body,
 }
 
-/// Power and heat of a device under its conditions: one lump of heat that leaks to the air, and a governor with two speeds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Body {
+/// Power and heat of a device: one lump of heat that leaks to the air, and a governor with two speeds.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Thermal {
     /// Taken while nothing is inferred, W.
     pub idle_w: f64,
     /// Taken while an inference runs at full clocks, W.
@@ -31,6 +32,13 @@ pub struct Body {
     /// Clocks while lowered, as a share of the full ones; inferences take the reciprocal of it longer, and what an inference
     /// takes beyond idling falls with them (the voltage is not modelled).
     pub slow_clock: f64,
+}
+
+/// A device under its conditions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Body {
+    /// The device.
+    pub thermal: Thermal,
     /// The air around it, degrees Celsius.
     pub air_c: f64,
     /// The device at the start of the run, degrees Celsius.
@@ -83,7 +91,7 @@ impl Heat {
             body,
             at: SimTime::ZERO,
             busy_until: SimTime::ZERO,
-            slow: body.start_c >= body.throttle_c,
+            slow: body.start_c >= body.thermal.throttle_c,
             celsius: body.start_c,
             hottest: body.start_c,
             device_j: 0.0,
@@ -95,7 +103,7 @@ impl Heat {
     /// How much longer an inference takes that starts at `now` than on a cool device.
     pub fn begin(&mut self, now: SimTime) -> f64 {
         self.advance(now);
-        if self.slow { 1.0 / self.body.slow_clock } else { 1.0 }
+        if self.slow { 1.0 / self.body.thermal.slow_clock } else { 1.0 }
     }
 
     /// An inference started at `now` keeps it busy for `time`. Servers of a pipeline that are busy at once count once.
@@ -134,11 +142,12 @@ impl Heat {
     /// Constant power until `to`, except that the clocks change where the limits are crossed: exact, whatever the steps.
     fn segment(&mut self, to: SimTime, busy: bool) {
         while self.at < to {
-            let Body { idle_w, active_w, k_per_w, j_per_k, air_c, slow_clock, .. } = self.body;
+            let Body { thermal, air_c, .. } = self.body;
+            let Thermal { idle_w, active_w, k_per_w, j_per_k, throttle_c, resume_c, slow_clock } = thermal;
             let clock = if self.slow { slow_clock } else { 1.0 };
             let watts = if busy { idle_w + (active_w - idle_w) * clock } else { idle_w };
             let (rest, tau) = (air_c + watts * k_per_w, k_per_w * j_per_k);
-            let limit = if self.slow { self.body.resume_c } else { self.body.throttle_c };
+            let limit = if self.slow { resume_c } else { throttle_c };
             let crossing = crossing(self.celsius, rest, limit, tau, self.slow);
             let span = crossing.map_or(to - self.at, |s| Span::from_secs(s).max(Span(1)).min(to - self.at));
             let seconds = span.secs();
@@ -174,20 +183,18 @@ fn crossing(celsius: f64, rest: f64, limit: f64, tau: f64, falling: bool) -> Opt
 mod tests {
     use super::*;
 
-    fn body() -> Body {
-        Body {
-            idle_w: 2.0,
-            active_w: 10.0,
-            k_per_w: 5.0,
-            j_per_k: 20.0,
-            throttle_c: 60.0,
-            resume_c: 50.0,
-            slow_clock: 0.5,
-            air_c: 25.0,
-            start_c: 25.0,
-            battery_j: Some(1000.0),
-            robot_w: 5.0,
-        }
+    const THERMAL: Thermal = Thermal {
+        idle_w: 2.0,
+        active_w: 10.0,
+        k_per_w: 5.0,
+        j_per_k: 20.0,
+        throttle_c: 60.0,
+        resume_c: 50.0,
+        slow_clock: 0.5,
+    };
+
+    fn body(thermal: Thermal) -> Body {
+        Body { thermal, air_c: 25.0, start_c: 25.0, battery_j: Some(1000.0), robot_w: 5.0 }
     }
 
     fn at(s: f64) -> SimTime {
@@ -208,7 +215,7 @@ mod tests {
 
     #[test]
     fn it_warms_up_as_the_equation_says() {
-        let mut heat = Heat::new(Body { throttle_c: 1000.0, ..body() });
+        let mut heat = Heat::new(body(Thermal { throttle_c: 1000.0, ..THERMAL }));
         run(&mut heat, 0.05, 0.1, 100.0);
         // Half the time busy: 6 W, so 30 K in the end, with a time constant of 100 s.
         let expected = 25.0 + 30.0 * (1.0 - libm::exp(-1.0));
@@ -222,7 +229,7 @@ mod tests {
 
     #[test]
     fn too_hot_is_slow_until_it_is_cool_again() {
-        let mut heat = Heat::new(body());
+        let mut heat = Heat::new(body(THERMAL));
         let paces = run(&mut heat, 0.1, 0.1, 300.0);
         let first = paces.iter().position(|pace| *pace == 2.0).expect("10 W are 75 degrees in the end");
         // 25 + 50 (1 - exp(-t / 100)) = 60.
@@ -238,7 +245,7 @@ mod tests {
 
     #[test]
     fn hysteresis_swings_between_its_limits() {
-        let mut heat = Heat::new(Body { slow_clock: 0.25, ..body() });
+        let mut heat = Heat::new(body(Thermal { slow_clock: 0.25, ..THERMAL }));
         let paces = run(&mut heat, 0.1, 0.1, 1000.0);
         let changes = paces.windows(2).filter(|pair| pair[0] != pair[1]).count();
         assert!((4..40).contains(&changes), "{changes}");
@@ -247,7 +254,7 @@ mod tests {
 
     #[test]
     fn asking_in_between_changes_nothing() {
-        let mut heat = Heat::new(body());
+        let mut heat = Heat::new(body(THERMAL));
         run(&mut heat, 0.1, 0.1, 50.0);
         let copy = heat;
         let _ = heat.warmth(at(60.0));

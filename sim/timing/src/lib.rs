@@ -13,7 +13,7 @@ mod source;
 mod stage;
 mod time;
 
-pub use device::{Body, Device, Heat, Warmth};
+pub use device::{Body, Device, Heat, Thermal, Warmth};
 pub use formulas::*;
 pub use hash::{Stream, draw, draw_unit};
 pub use line::{Control, Counts, Event, Fate, Frame, Line, LineConfig, Serving};

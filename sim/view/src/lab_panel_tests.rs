@@ -1,4 +1,3 @@
-use bevy_egui::egui;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 
@@ -154,7 +153,9 @@ fn nothing_is_wider_than_the_panel() {
     click(&mut harness, "1  First");
     let wide = |harness: &Harness<State>| {
         let root = harness.root();
-        root.children_recursive().map(|node| node.rect()).find(|rect: &egui::Rect| rect.right() > 361.0)
+        // What draws nothing has no place.
+        let boxes = root.children_recursive().filter_map(|node| node.accesskit_node().bounding_box());
+        boxes.map(|place| place.x1).find(|right| *right > 361.0)
     };
     assert_eq!(wide(&harness), None);
     let desk = &mut harness.state_mut().desk;

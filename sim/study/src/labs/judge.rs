@@ -5,6 +5,7 @@ use scenario::{Bounds, Lab, Metric};
 use statrs::distribution::{Binomial, DiscreteCDF};
 
 use super::{Held, Judged, Ran};
+use crate::report;
 
 /// A number, and where it may lie in truth if it was measured.
 struct Found {
@@ -74,7 +75,7 @@ fn median(mut values: Vec<f64>) -> Option<(f64, f64, f64)> {
     values.retain(|value| value.is_finite());
     values.sort_by(f64::total_cmp);
     let n = values.len();
-    let middle = f64::midpoint(*values.get(n.checked_sub(1)? / 2)?, values[n / 2]);
+    let middle = report::median(&values)?;
     let binomial = Binomial::new(0.5, n as u64).ok()?;
     // The largest rank that at most 2.5 % of all samples have below the median.
     let below = (0..n as u64).take_while(|&r| binomial.cdf(r) <= 0.025).count();

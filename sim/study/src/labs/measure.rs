@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use episode::batch_size;
 use runtime::{Engine, EngineInfo, MeasureOptions, RuntimeError, measure_together};
-use scenario::Latency;
+use scenario::{Latency, Scenario};
 use timing::{Sample, Source, Span, Trace};
 
 use super::{Bench, key};
 use crate::latency::to_draw_from;
 use crate::pool::{Load, Progress};
-use crate::{StudyError, engine_name, source};
+use crate::{StudyError, engine_name, source_of};
 
 /// Rounds of a measurement, unless they would take longer than [`AT_MOST_S`].
 const ROUNDS: usize = 200;
@@ -67,17 +67,17 @@ pub(super) fn supplies(bench: &Bench, load: &Load, progress: &dyn Progress) -> R
                 complaints,
             }),
             None if run.runtime.is_some() => match load(&key(run, scenario)) {
-                Ok(_) => given(scenario.setup(scenario.seed)?.latency)?,
+                Ok(_) => given(bench, scenario)?,
                 Err(why) => Supply::Missing(why),
             },
-            None => given(scenario.setup(scenario.seed)?.latency)?,
+            None => given(bench, scenario)?,
         });
     }
     Ok(supplies)
 }
 
-fn given(latency: Latency) -> Result<Supply, StudyError> {
-    let source = source(&latency)?;
+fn given(bench: &Bench, scenario: &Scenario) -> Result<Supply, StudyError> {
+    let source = source_of(&scenario.setup(scenario.seed)?, bench.file_of)?;
     let complaints = match &source {
         Source::Replay(trace) if !trace.trusted => vec!["the recording it replays is not certified".to_owned()],
         _ => Vec::new(),

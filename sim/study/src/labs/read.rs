@@ -6,6 +6,7 @@ use scenario::{Metric, Outcome};
 
 use super::Ran;
 use crate::course::succeeded;
+use crate::report::median;
 
 /// The numbers of one episode.
 pub(super) struct Reading {
@@ -76,14 +77,11 @@ impl Ran {
 
 fn of_all(mut numbers: Vec<f64>, over: Over) -> Option<f64> {
     numbers.sort_by(f64::total_cmp);
-    let n = numbers.len();
-    Some(match over {
-        Over::Min => *numbers.first()?,
-        Over::Max => *numbers.last()?,
-        // Of two in the middle, between them.
-        Over::Median if n > 0 => f64::midpoint(numbers[(n - 1) / 2], numbers[n / 2]),
-        Over::Median => return None,
-    })
+    match over {
+        Over::Min => numbers.first().copied(),
+        Over::Max => numbers.last().copied(),
+        Over::Median => median(&numbers),
+    }
 }
 
 #[cfg(test)]

@@ -63,8 +63,9 @@ pub fn roofline_chart(machine: &Machine, spots: &[Spot]) -> Result<String, Study
         }
         let mut ends: Vec<f64> = across.decades().collect();
         ends.push(ridge);
-        // The slope may start below the lowest decade shown: begin where it comes into the picture.
-        ends.push(up.decades().next().unwrap_or(1.0) / machine.bandwidth_gbs);
+        // The slope may start below the lowest decade shown: begin where it comes into the picture, at the bottom or at the left.
+        let left_end = ends[0];
+        ends.push((up.decades().next().unwrap_or(1.0) / machine.bandwidth_gbs).max(left_end));
         ends.sort_by(f64::total_cmp);
         let lowest = up.decades().next().unwrap_or(0.0);
         let roof: Vec<(i32, i32)> =

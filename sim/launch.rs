@@ -25,7 +25,7 @@ pub struct Overrides {
     #[arg(long, value_name = "M")]
     pub model: Option<String>,
     /// Where latency comes from: measured, zero, fixed:MS (a pure delay), service:MS (occupies the device), replay:FILE
-    /// (a trace or a log), profile:NAME (a device's published numbers, modelled), device:NAME[@MODE][:NETWORK] (a roofline of a
+    /// (a trace or a log), profile:NAME (a device's published numbers, modelled), `device:NAME[@MODE][:NETWORK]` (a roofline of a
     /// device that runs this network, or a public one: modelled; `deadtime devices` lists them)
     #[arg(long, value_name = "L")]
     pub latency: Option<Latency>,

@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long, value_parser = super::collect::rate, value_name = "HZ")]
     pub hz: Option<Rate>,
     /// Each model's real latency: measured (alone, before anything is driven), zero, fixed:MS, service:MS, profile:NAME,
-    /// device:NAME[@MODE][:NETWORK], replay:FILE; one for all, or one for each model
+    /// `device:NAME[@MODE][:NETWORK]`, replay:FILE; one for all, or one for each model
     #[arg(long, value_name = "L,...", value_delimiter = ',', default_value = "measured")]
     pub latency: Vec<Latency>,
     /// The two models that exchange their latencies; the first and the last by default

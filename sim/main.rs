@@ -6,6 +6,8 @@ mod chrome_trace;
 mod commands;
 mod labs;
 #[cfg(feature = "window")]
+mod blame_in_window;
+#[cfg(feature = "window")]
 mod labs_in_window;
 mod launch;
 mod log;

@@ -1,23 +1,25 @@
 //! `deadtime` and `deadtime window`: the window, or the same run without one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use miette::Result;
 
-use super::run;
+use super::{replay, run};
 use crate::launch::{Overrides, RemoteOptions, RuntimeOptions};
 
 /// Options of the window.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The scenario to open with
-    #[arg(default_value = DEFAULT)]
+    /// The scenario to open with, or a log to look at (a path, or the name of one that the window keeps with `.mcap`)
+    #[arg(value_name = "SCENARIO|RUN.mcap", default_value = DEFAULT)]
     pub scenario: PathBuf,
     #[command(flatten)]
     pub overrides: Overrides,
     #[command(flatten)]
     pub runtime: RuntimeOptions,
+    #[command(flatten)]
+    pub remote: RemoteOptions,
     /// The seed; the scenario's own by default
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -53,6 +55,7 @@ impl Default for Args {
             scenario: DEFAULT.into(),
             overrides: Overrides::default(),
             runtime: RuntimeOptions::default(),
+            remote: RemoteOptions::default(),
             seed: None,
             log: None,
             labs: None,
@@ -61,6 +64,11 @@ impl Default for Args {
             size: [1280, 800],
         }
     }
+}
+
+/// Whether that is a log and no scenario.
+fn is_log(what: &Path) -> bool {
+    what.extension().is_some_and(|extension| extension == "mcap")
 }
 
 const HOW_TO_GET_A_WINDOW: &str = "For the window, start it in a graphical session, over `ssh -X`, or under \
@@ -73,12 +81,15 @@ pub fn run(args: Args) -> Result<ExitCode> {
         None => open(args),
         Some(reason) => {
             eprintln!("no window: {reason}");
+            if is_log(&args.scenario) {
+                return replay::run(&replay::Args { log: args.scenario, timeline: None, json: false });
+            }
             eprintln!("running `{}` without one. {HOW_TO_GET_A_WINDOW}\n", args.scenario.display());
             // Whether a busy machine's measurement is certified is not what was asked for here.
             run::run(&run::Args {
                 scenario: args.scenario,
                 overrides: args.overrides,
-                remote: RemoteOptions::default(),
+                remote: args.remote,
                 runtime: args.runtime,
                 seed: args.seed,
                 unpaced: false,

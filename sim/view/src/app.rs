@@ -15,7 +15,7 @@ use crate::hud::Callout;
 use crate::sim_thread::SimThread;
 use crate::snapshot::Snapshot;
 use crate::work::{self, Work};
-use crate::{Desk, Launcher, Settings, ViewError, ViewOptions, camera, director, ghost, keys, ribbons, scene};
+use crate::{Desk, Launcher, Settings, ViewError, ViewOptions, camera, director, ghost, keys, lanes, ribbons, scene};
 use crate::{shapes, theme, window};
 
 /// The newest snapshot; the same one for every system of a frame.
@@ -42,6 +42,9 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     let mut desk = Desk::new(start.clone(), choices);
     desk.labs.sheets = launcher.labs();
     let link = SimThread::start(launcher, start, true).map_err(|e| ViewError::Thread(e.to_string()))?;
+    if let Some(log) = options.log {
+        desk.act(crate::Action::OpenLog(log));
+    }
     let newest = Newest(link.newest());
     let [width, height] = options.size;
     let primary = Window {
@@ -76,7 +79,7 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     .add_systems(PreUpdate, (fetch, press).chain())
     .add_systems(
         Update,
-        (director::direct, scene::stage, (scene::act, ghost::haunt, ribbons::lay, camera::follow), ghost::link).chain(),
+        (director::direct, scene::stage, (scene::act, lanes::act, ghost::haunt, ribbons::lay, camera::follow), ghost::link).chain(),
     )
     // Labels stand where the camera of this frame sees their places.
     .configure_sets(
@@ -179,6 +182,11 @@ fn callouts(newest: &Snapshot, eye: &Query<(&Camera, &GlobalTransform), With<cam
         let at = [behind.robot.pose.x as f32, behind.robot.pose.y as f32];
         let text = format!("decided on what was {:.0} ms ago", age.ms());
         call(shapes::place(at, 0.3), egui::vec2(-90.0, -70.0), text, theme::GHOST);
+    }
+    for lane in newest.lanes.iter().filter(|_| newest.lanes.len() > 1) {
+        let at = [lane.robot.pose.x as f32, lane.robot.pose.y as f32];
+        let away = egui::vec2(0.0, -34.0 - 22.0 * lane.place as f32);
+        call(shapes::place(at, 0.25), away, lanes::letter(lane.place).to_string(), lanes::chip(lane.place));
     }
     callouts
 }

@@ -33,6 +33,14 @@ pub(crate) const KEYS: &[Key] = keys! {
     KeyC "C" "camera: follow, from above" Action::Camera;
     KeyP "P" "panels: hide, show" Action::Bare;
     KeyG "G" "labs: guided experiments" Action::Labs;
+    KeyN "N" "fork time here: a second future" Action::Fork;
+    KeyJ "J" "the next lane" Action::NextLane;
+    KeyX "X" "close this lane" Action::CloseFocus;
+    KeyB "B" "whose fault was the collision?" Action::Blame;
+    ArrowLeft "Left" "a tenth of a second back" Action::Look(-0.1);
+    ArrowRight "Right" "and forward" Action::Look(0.1);
+    Home "Home" "to the start of the run" Action::Scrub(0.0);
+    End "End" "to its end" Action::Scrub(f64::INFINITY);
     KeyS "S" "screenshot" Action::Shot;
     KeyH "H" "this help" Action::Help;
     F1 "F1" "" Action::Help;

@@ -2,11 +2,11 @@
 
 mod answers;
 mod assets;
+#[cfg(feature = "window")]
+mod blame_in_window;
 mod chrome_trace;
 mod commands;
 mod labs;
-#[cfg(feature = "window")]
-mod blame_in_window;
 #[cfg(feature = "window")]
 mod labs_in_window;
 mod launch;

@@ -197,12 +197,7 @@ fn inferences(accused: &Accused, inquiry: &Inquiry) -> f64 {
 }
 
 /// Looks at the network once, for what it is fed and how long it takes.
-fn accused(
-    runtime: &RuntimeOptions,
-    mut setup: Setup,
-    source: Source,
-    edits: Vec<episode::Edit>,
-) -> Result<Found> {
+fn accused(runtime: &RuntimeOptions, mut setup: Setup, source: Source, edits: Vec<episode::Edit>) -> Result<Found> {
     let (mut network, mut inference_s) = (None, None);
     if let PilotSpec::Network { model } = &setup.pilot {
         let mut engine = engine(model, &runtime.options())?;

@@ -79,7 +79,13 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     .add_systems(PreUpdate, (fetch, press).chain())
     .add_systems(
         Update,
-        (director::direct, scene::stage, (scene::act, lanes::act, ghost::haunt, ribbons::lay, camera::follow), ghost::link).chain(),
+        (
+            director::direct,
+            scene::stage,
+            (scene::act, lanes::act, ghost::haunt, ribbons::lay, camera::follow),
+            ghost::link,
+        )
+            .chain(),
     )
     // Labels stand where the camera of this frame sees their places.
     .configure_sets(

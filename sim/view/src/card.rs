@@ -126,38 +126,37 @@ fn ended(ending: &Ending, settings: &Settings, blame: &Blaming) -> Card {
     }
 }
 
-/// What is said of the blame, and the button that leads on from there.
+/// What is said of the blame, and the buttons that lead on from there.
 fn blamed(
     blame: &Blaming,
     settings: &Settings,
     buttons: &mut Vec<(String, Press)>,
 ) -> Option<(String, Vec<(String, String)>)> {
-    match blame {
+    let mut what_if = |ms: f64| {
+        let latency =
+            if matches!(settings.latency, Latency::Service(_)) { Latency::Service(ms) } else { Latency::Fixed(ms) };
+        buttons.push(button(&format!("What if {ms:.0} ms? Beside it"), [Action::WhatIf(latency)]));
+    };
+    // A little below what just works, where that is known.
+    let tens = |ms: f64| (ms / 10.0).floor() * 10.0;
+    match (blame, &settings.latency) {
+        (Blaming::Told(verdict), _) => verdict.critical_ms.map(tens).into_iter().for_each(&mut what_if),
+        (_, Latency::Fixed(ms) | Latency::Service(ms)) if *ms >= 20.0 => what_if(tens(ms / 2.0)),
+        _ => {}
+    }
+    let words = match blame {
         Blaming::Idle => {
             buttons.push(button("Whose fault? (B)", [Action::Blame]));
-            None
+            return None;
         }
-        Blaming::Running { of: 0, .. } => Some(("Finding out whose fault it was ...".into(), vec![])),
+        Blaming::Running { of: 0, .. } => "Finding out whose fault it was ...".into(),
         Blaming::Running { done, of } => {
-            let text = format!("Finding out whose fault it was: {done} of {of} variants of this run ...");
-            Some((text, vec![]))
+            format!("Finding out whose fault it was: {done} of {of} variants of this run ...")
         }
-        Blaming::Failed(why) => Some((plain(why), vec![])),
-        Blaming::Told(verdict) => {
-            // A little below what just works.
-            let safe = verdict.critical_ms.map(|ms| (ms / 10.0).floor() * 10.0).filter(|_| {
-                matches!(settings.latency, Latency::Fixed(_) | Latency::Service(_) | Latency::Measured)
-            });
-            if let Some(ms) = safe {
-                let latency = match settings.latency {
-                    Latency::Service(_) => Latency::Service(ms),
-                    _ => Latency::Fixed(ms),
-                };
-                buttons.push(button(&format!("What if {ms:.0} ms? Beside it"), [Action::WhatIf(latency)]));
-            }
-            Some((verdict.paragraph.clone(), verdict.numbers.clone()))
-        }
-    }
+        Blaming::Failed(why) => plain(why),
+        Blaming::Told(verdict) => return Some((verdict.paragraph.clone(), verdict.numbers.clone())),
+    };
+    Some((words, Vec::new()))
 }
 
 /// Less latency, until there is none to take away.
@@ -171,8 +170,7 @@ fn after_crash(settings: &Settings) -> (String, Vec<(String, Press)>) {
                 Latency::Fixed(less)
             };
             let advice = format!("Lower the latency from {ms:.0} to {less:.0} ms and press R.");
-            let beside = button(&format!("What if {less:.0} ms? Beside it"), [Action::WhatIf(latency.clone())]);
-            (advice, vec![with_latency(&format!("Try {less:.0} ms"), latency), beside])
+            (advice, vec![with_latency(&format!("Try {less:.0} ms"), latency)])
         }
         Latency::Fixed(_) | Latency::Service(_) | Latency::Zero => {
             let slower = (settings.cruise.unwrap_or(2.0) / 2.0).max(0.2);
@@ -222,7 +220,7 @@ pub(crate) fn draw(ui: &mut Ui, card: &Card, log: &Kept) -> Option<Press> {
     if let Some((words, numbers)) = &card.blame {
         ui.separator();
         ui.label(words);
-        egui::ScrollArea::vertical().max_height(150.0).show(ui, |ui| {
+        egui::ScrollArea::vertical().max_height(170.0).auto_shrink([false, true]).show(ui, |ui| {
             egui::Grid::new("blame").num_columns(2).spacing([10.0, 2.0]).show(ui, |ui| {
                 for (name, value) in numbers {
                     ui.label(theme::small(name));

@@ -208,7 +208,9 @@ impl Desk {
 
     /// Whether a run is to be set up.
     pub(crate) fn pending_launch(&self) -> bool {
-        self.outbox.iter().any(|order| matches!(order, Order::Launch(_) | Order::Open(_) | Order::Race(_) | Order::OpenLog(_)))
+        self.outbox
+            .iter()
+            .any(|order| matches!(order, Order::Launch(_) | Order::Open(_) | Order::Race(_) | Order::OpenLog(_)))
     }
 
     /// The latency in milliseconds, where it is a number.

@@ -111,9 +111,9 @@ pub(crate) struct Callout {
     pub colour: Color32,
 }
 
-/// Draws the labels, inside `within`.
-pub(crate) fn callouts(painter: &Painter, callouts: &[Callout], within: Rect) {
-    for callout in callouts.iter().filter(|callout| within.contains(callout.at)) {
+/// Draws the labels of places in the scene, inside `within`.
+pub(crate) fn callouts(painter: &Painter, callouts: &[Callout], scene: Rect, within: Rect) {
+    for callout in callouts.iter().filter(|callout| scene.contains(callout.at)) {
         let galley = painter.layout_no_wrap(callout.text.clone(), FontId::proportional(13.0), Color32::WHITE);
         let size = galley.size() + egui::vec2(14.0, 7.0);
         let centre = callout.at + callout.away;

@@ -149,7 +149,9 @@ impl Lane {
             let until = self.episode.plant().tick_end() + self.past.every;
             let cut = ticks.map(|ticks| self.episode.setup().world.tick.event(ticks));
             let (pumped, entries) = self.play(cut.map_or(until, |cut| cut.min(until)), Duration::ZERO);
-            for edit in entries.iter().filter_map(|entry| if let Entry::Edited(edit) = entry { Some(edit) } else { None }) {
+            for edit in
+                entries.iter().filter_map(|entry| if let Entry::Edited(edit) = entry { Some(edit) } else { None })
+            {
                 let settings = edited(self.settings(), &edit.change);
                 self.settings.push((edit.at, settings));
             }

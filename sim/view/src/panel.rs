@@ -60,7 +60,7 @@ fn frames(ui: &mut Ui, counts: timing::Counts) {
 }
 
 fn section(ui: &mut Ui, title: &str) {
-    ui.add_space(5.0);
+    ui.add_space(2.0);
     ui.separator();
     ui.label(theme::strong(title));
 }
@@ -68,7 +68,7 @@ fn section(ui: &mut Ui, title: &str) {
 /// Scenario, seed, and the buttons of a player.
 fn run(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
     let current = desk.scenarios.iter().find(|choice| choice.id == desk.settings.scenario);
-    let title = current.map_or(desk.settings.scenario.as_str(), |choice| choice.title.as_str());
+    let title = current.map_or_else(|| named(&desk.settings.scenario), |choice| choice.title.clone());
     ComboBox::from_id_salt("scenario")
         .width(ui.available_width())
         .truncate()
@@ -112,7 +112,7 @@ fn run(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>)
         }
     });
     ui.horizontal(|ui| {
-        let fork = ui.add_sized([84.0, 24.0], egui::Button::new("Fork here"));
+        let fork = ui.add_sized([84.0, 22.0], egui::Button::new("Fork here"));
         let hint = "N: a second future from this moment on, to be changed; both play on side by side";
         if fork.on_hover_text(hint).clicked() {
             actions.push(Action::Fork);
@@ -131,6 +131,13 @@ fn run(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>)
         ui.add_sized([44.0, 22.0], egui::Label::new(RichText::new(speed(desk.settings.speed)).monospace()));
         key(ui, "+", "Faster: the key ]. The outcome stays the same", Action::Faster);
     });
+}
+
+/// What a scenario is called that is not in the list: a file, the log of a run, the run of a lab.
+fn named(scenario: &str) -> String {
+    let (kind, rest) = scenario.split_once(':').unwrap_or(("", scenario));
+    let stem = std::path::Path::new(rest).file_stem().map_or(rest.into(), |stem| stem.to_string_lossy());
+    format!("{kind} {stem}").trim_start().to_owned()
 }
 
 /// A playing speed.

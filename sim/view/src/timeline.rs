@@ -26,7 +26,8 @@ pub(crate) fn bar(ui: &mut Ui, timeline: &Timeline, actions: &mut Vec<Action>) {
     painter.text(Pos2::new(rect.left(), middle), Align2::LEFT_CENTER, words, font.clone(), colour);
     let right = format!("{:.2} of {:.2} s", timeline.at.secs(), timeline.head.secs());
     painter.text(Pos2::new(rect.right(), middle), Align2::RIGHT_CENTER, right, font, theme::INK);
-    let track = Rect::from_min_max(Pos2::new(rect.left() + 96.0, middle - 3.0), Pos2::new(rect.right() - 108.0, middle + 3.0));
+    let track =
+        Rect::from_min_max(Pos2::new(rect.left() + 96.0, middle - 3.0), Pos2::new(rect.right() - 108.0, middle + 3.0));
     let whole = timeline.head.secs().max(1e-3);
     let x = |at: SimTime| track.left() + track.width() * (at.secs() / whole).clamp(0.0, 1.0) as f32;
     painter.rect_filled(track, 3.0, theme::RULE);
@@ -34,7 +35,10 @@ pub(crate) fn bar(ui: &mut Ui, timeline: &Timeline, actions: &mut Vec<Action>) {
     painter.rect_filled(done, 3.0, theme::ACCENT);
     for (place, at) in &timeline.forks {
         let at = Pos2::new(x(*at), middle);
-        painter.line_segment([at - egui::vec2(0.0, 9.0), at + egui::vec2(0.0, 9.0)], Stroke::new(2.0, lanes::chip(*place)));
+        painter.line_segment(
+            [at - egui::vec2(0.0, 9.0), at + egui::vec2(0.0, 9.0)],
+            Stroke::new(2.0, lanes::chip(*place)),
+        );
     }
     for (place, at, outcome) in &timeline.ends {
         let at = Pos2::new(x(*at), middle);
@@ -49,7 +53,7 @@ pub(crate) fn bar(ui: &mut Ui, timeline: &Timeline, actions: &mut Vec<Action>) {
     }
     painter.circle_filled(Pos2::new(x(timeline.at), middle), 6.5, theme::ACCENT);
     painter.circle_filled(Pos2::new(x(timeline.at), middle), 3.0, theme::PAPER);
-    let wanted = response.interact_pointer_pos().filter(|_| response.clicked() || response.dragged());
+    let wanted = response.interact_pointer_pos().filter(|_| response.is_pointer_button_down_on() || response.clicked());
     if let Some(pointer) = wanted {
         let share = f64::from((pointer.x - track.left()) / track.width()).clamp(0.0, 1.0);
         actions.push(Action::Scrub(share * timeline.head.secs()));

@@ -55,7 +55,11 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
     let painter = ctx.layer_painter(LayerId::new(Order::Background, Id::new("callouts"))).with_clip_rect(scene);
     if let Some(of) = &snapshot.scene {
         if !desk.help {
-            hud::callouts(&painter, callouts, above_card(&ctx, snapshot, desk, scene.shrink(6.0)));
+            let mut free = above_card(&ctx, snapshot, desk, scene.shrink(6.0));
+            if snapshot.lanes.len() > 1 {
+                free.min.x += lanes::WIDTH + 40.0;
+            }
+            hud::callouts(&painter, callouts, scene.shrink(6.0), free);
         }
         let corner = scene.left_top() + egui::vec2(12.0, 12.0);
         floating(&ctx, "legend", Align2::LEFT_TOP, corner, hud::legend);
@@ -115,7 +119,7 @@ fn above_card(ctx: &egui::Context, snapshot: &Snapshot, desk: &Desk, mut scene: 
 fn bare(ui: &mut Ui, callouts: &[Callout]) -> Drawn {
     let scene = ui.available_rect_before_wrap();
     let painter = ui.ctx().layer_painter(LayerId::new(Order::Background, Id::new("callouts"))).with_clip_rect(scene);
-    hud::callouts(&painter, callouts, scene.shrink(6.0));
+    hud::callouts(&painter, callouts, scene, scene.shrink(6.0));
     Drawn { scene, actions: Vec::new(), back: false }
 }
 

@@ -213,3 +213,88 @@ fn the_scene_alone_fills_the_window_unless_a_run_cannot_start() {
     harness.run_steps(2);
     harness.get_by_label("found no model `x`; expected pilot");
 }
+
+fn lane(place: usize, differs: &str, equal_until: Option<SimTime>) -> crate::snapshot::LaneView {
+    crate::snapshot::LaneView {
+        place,
+        differs: vec![differs.into()],
+        robot: scene().robot,
+        trail: vec![],
+        age: Some(Span::from_ms(75.0)),
+        outcome: (place == 0).then_some(episode::Outcome::Collision),
+        digest: 7,
+        equal_until,
+    }
+}
+
+#[test]
+fn lanes_say_what_sets_them_apart_and_since_when() {
+    let mut harness = harness([1024.0, 640.0], settings(), Phase::Live);
+    assert_eq!(harness.query_all_by_label_contains("bit for bit").count(), 0, "one lane needs no list");
+    let at = SimTime::ZERO + Span::from_ms(2283.0);
+    let second = lane(1, "latency fixed:60, a model with a name that is far too long for one line", Some(at));
+    harness.state_mut().snapshot.lanes =
+        vec![lane(0, "latency fixed:200", None), second, lane(2, "cruise 1 m/s", None)];
+    harness.state_mut().snapshot.focus = 1;
+    harness.run_steps(3);
+    harness.get_by_label_contains("collided; the others are compared with it");
+    harness.get_by_label_contains("age 75 ms; bit for bit as A until 2.283 s");
+    harness.get_by_label_contains("bit for bit as A so far");
+    harness.get_by_label("latency fixed:200").click();
+    harness.run_steps(2);
+    harness.query_all_by_label("x").nth(2).unwrap().click();
+    harness.run_steps(2);
+    assert_eq!(harness.state().actions, [Action::Lane(0), Action::CloseLane(2)]);
+}
+
+#[test]
+fn the_timeline_is_dragged_to_any_moment() {
+    let mut harness = harness([1280.0, 800.0], settings(), Phase::Live);
+    let second = |secs: f64| SimTime::ZERO + Span::from_secs(secs);
+    harness.state_mut().snapshot.timeline = crate::snapshot::Timeline {
+        at: second(8.0),
+        head: second(8.0),
+        ends: vec![(0, second(5.0), episode::Outcome::Collision)],
+        forks: vec![(1, second(2.0))],
+        log: String::new(),
+    };
+    harness.run_steps(2);
+    // The middle of the track: between its two texts.
+    let (left, right) = (PANEL + 10.0 + 96.0, 1280.0 - 10.0 - 108.0);
+    let strip = ((800.0f32 - 0.0) * 0.26).clamp(140.0, 230.0);
+    let at = egui::pos2((left + right) / 2.0, 800.0 - strip - 16.0 - timeline::HEIGHT / 2.0);
+    harness.drag_at(at);
+    harness.step();
+    harness.hover_at(at + egui::vec2((right - left) / 4.0, 0.0));
+    harness.step();
+    let moments: Vec<f64> = harness
+        .state()
+        .actions
+        .iter()
+        .map(|action| if let Action::Scrub(secs) = action { *secs } else { panic!("{action:?}") })
+        .collect();
+    assert!(moments.first().is_some_and(|secs| (secs - 4.0).abs() < 0.1), "{moments:?}");
+    assert!(moments.last().is_some_and(|secs| (secs - 6.0).abs() < 0.1), "{moments:?}");
+}
+
+#[test]
+fn the_card_tells_whose_fault_it_was() {
+    let mut harness = harness([1024.0, 640.0], settings(), crash());
+    harness.get_by_label("Whose fault? (B)").click();
+    harness.run_steps(2);
+    assert_eq!(harness.state().actions, [Action::Blame]);
+    harness.state_mut().snapshot.blame = crate::snapshot::Blaming::Running { done: 3, of: 16 };
+    harness.run_steps(2);
+    harness.get_by_label_contains("3 of 16 variants");
+    harness.state_mut().snapshot.blame = crate::snapshot::Blaming::Told(crate::snapshot::Verdict {
+        verdict: "latency".into(),
+        paragraph: "Latency is to blame: 62 ms less.".into(),
+        numbers: vec![("shares".into(), "compute 100 % of the impact speed that latency brought".into()); 8],
+        critical_ms: Some(38.0),
+    });
+    harness.run_steps(5);
+    harness.get_by_label_contains("62 ms less");
+    harness.get_by_label("What if 30 ms? Beside it").click();
+    harness.run_steps(2);
+    assert_eq!(harness.state().actions.last(), Some(&Action::WhatIf(Latency::Fixed(30.0))));
+}

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Blame, Verdict};
+use super::{AGREEMENT, Blame, Verdict};
 
 impl Verdict {
     /// One word or two.
@@ -47,9 +47,17 @@ impl Blame {
             Verdict::Undetermined => {
                 let of: usize = self.split.values().sum();
                 let in_ = |a, b| [a, b].iter().filter_map(|verdict| self.split.get(verdict)).sum::<usize>();
+                let start: usize = self.split_from_start.values().sum();
+                let most = self.split_from_start.iter().max_by_key(|(_, n)| **n);
+                let most = most.filter(|(verdict, n)| {
+                    **n as f64 >= AGREEMENT * start as f64 && !matches!(verdict, Verdict::NoCollision)
+                });
+                let from_start = most.map_or(String::new(), |(verdict, n)| {
+                    format!(" Changed from the start on, {n} of {start} say {}.", verdict.label())
+                });
                 format!(
                     "The replicas do not agree on what was to blame: no latency alone would have spared the {hit} in {} of {of}, \
-                     the expert's decisions alone in {}.",
+                     the expert's decisions alone in {}.{from_start}",
                     in_(Verdict::Latency, Verdict::Joint),
                     in_(Verdict::Model, Verdict::Joint)
                 )

@@ -11,6 +11,7 @@ use bevy::window::{PresentMode, PrimaryWindow, WindowResolution};
 use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPostUpdateSet, EguiPrimaryContextPass, egui};
 use bevy_panorbit_camera::{PanOrbitCameraPlugin, PanOrbitCameraSystemSet};
 
+use crate::gauge::Verdict;
 use crate::hud::Callout;
 use crate::sim_thread::SimThread;
 use crate::snapshot::Snapshot;
@@ -179,6 +180,10 @@ fn callouts(newest: &Snapshot, eye: &Query<(&Camera, &GlobalTransform), With<cam
         let at = [behind.robot.pose.x as f32, behind.robot.pose.y as f32];
         let text = format!("decided on what was {:.0} ms ago", age.ms());
         call(shapes::place(at, 0.3), egui::vec2(-90.0, -70.0), text, theme::GHOST);
+    }
+    if let Some(gauge) = scene.instruments.gauge.as_ref().filter(|gauge| gauge.verdict() != Verdict::Fits) {
+        let end = gauge.path.last().copied().unwrap_or_default();
+        call(shapes::place(end, 0.0), egui::vec2(90.0, 40.0), gauge.words(), gauge.colour());
     }
     callouts
 }

@@ -1,11 +1,14 @@
 //! Reads out of an episode what the window draws.
 
+use std::sync::Arc;
+
 use episode::{Episode, Outcome};
 use plant::{Command, Robot, RobotState};
 use timing::{Frame, SimTime, Source};
 
+use crate::gauge;
 use crate::history::{History, floor};
-use crate::snapshot::{Badge, Ending, Playback, Scene};
+use crate::snapshot::{Badge, Ending, Instruments, Playback, Scene};
 
 /// The scene at `t`, an instant of the tick in progress.
 pub(crate) fn scene(episode: &Episode, history: &History, t: SimTime, playback: Playback) -> Scene {
@@ -36,6 +39,11 @@ pub(crate) fn scene(episode: &Episode, history: &History, t: SimTime, playback: 
         lives: history.lives(line.config(), &on_the_way, t),
         playback,
         badge: badge(line.source(), history),
+        instruments: Instruments {
+            gauge: gauge::gauge(episode, t, history.reaction(t)),
+            truth: Some(Arc::new(episode.truth_at(t))),
+            sight: setup.sight,
+        },
         behind,
     }
 }

@@ -62,6 +62,21 @@ impl History {
         self.calibrated.is_some_and(|p99| live.len() == LIVE && Percentiles::of(&live).p50 > p99)
     }
 
+    /// The longest that something new had to wait, in the last second, until a command that knew of it took hold: the highest
+    /// peak of the age, be it an old one if there is no newer; or the age now, if that is higher.
+    pub fn reaction(&self, now: SimTime) -> Option<Span> {
+        let recent = now - Span::from_secs(1.0);
+        let mut longest = self.applied.back().map(|(_, c)| now - *c)?;
+        let pairs = self.applied.iter().rev().zip(self.applied.iter().rev().skip(1));
+        for (i, ((next, _), (_, captured))) in pairs.enumerate() {
+            if i > 0 && *next < recent {
+                break;
+            }
+            longest = longest.max(*next - *captured);
+        }
+        Some(longest)
+    }
+
     /// The trail since `from`, thinned.
     pub fn trail_since(&self, from: SimTime) -> Vec<[f32; 2]> {
         let first = self.trail.partition_point(|(at, _)| *at <= from);

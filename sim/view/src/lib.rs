@@ -17,6 +17,7 @@ mod card;
 mod desk;
 mod director;
 mod gather;
+mod gauge;
 mod ghost;
 mod history;
 mod hud;
@@ -43,6 +44,7 @@ mod work;
 
 pub use app::run;
 pub use desk::{Action, Desk};
+pub use gauge::Gauge;
 pub use launch::{Choice, Kept, Launched, Launcher, Settings, ViewError, ViewOptions};
 pub use probe::probe;
 pub use script::{Cue, Script};

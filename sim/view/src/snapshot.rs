@@ -6,6 +6,7 @@ use episode::Outcome;
 use plant::{Observation, Pose, RobotState, World};
 use timing::{Counts, Fate, SimTime, Span, Stage};
 
+use crate::gauge::Gauge;
 use crate::labs::Settling;
 use crate::{Kept, Settings};
 
@@ -101,6 +102,19 @@ pub struct Scene {
     pub playback: Playback,
     /// What the latency numbers are worth.
     pub badge: Badge,
+    /// What the instruments show.
+    pub instruments: Instruments,
+}
+
+/// What the instruments show of an instant.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Instruments {
+    /// What it needs to stop, and what is free ahead; `None` for a balancer.
+    pub gauge: Option<Gauge>,
+    /// What sensors without noise would give now.
+    pub truth: Option<Arc<Observation>>,
+    /// The free distance at which the scenario lets the robot see what is ahead, metres, if it says so.
+    pub sight: Option<f64>,
 }
 
 /// How the run is played.

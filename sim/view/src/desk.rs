@@ -7,7 +7,7 @@ use timing::Schedule;
 use crate::labs::LabDesk;
 use crate::sim_thread::{Knob, Order};
 use crate::snapshot::{Phase, Snapshot};
-use crate::{Choice, Settings};
+use crate::{Choice, Settings, Stretch};
 
 /// What a person can do. Keys, panels, cards and scripts all speak in these.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +62,10 @@ pub enum Action {
     Settle,
     /// Open a run of the lab, from 0.
     LabRun(usize),
+    /// The waterfall shows this stretch of time, or the last inferences.
+    Stretch(Option<Stretch>),
+    /// The waterfall shows a stretch so many times as long, up to now.
+    Zoom(f64),
     /// A picture of the window.
     Shot,
     /// Close the card, or the help, or the window.
@@ -103,6 +107,8 @@ pub struct Desk {
     pub help: bool,
     /// The labs.
     pub labs: LabDesk,
+    /// The stretch of time that the waterfall shows; the last inferences if `None`.
+    pub stretch: Option<Stretch>,
     /// Whether the card of the ended run was closed.
     pub card_closed: bool,
     /// A picture is wanted.
@@ -133,6 +139,7 @@ impl Desk {
             bare: false,
             help: false,
             labs: LabDesk::default(),
+            stretch: None,
             card_closed: false,
             shot: false,
             quit: false,
@@ -304,6 +311,12 @@ impl Desk {
                     }
                     self.open(id);
                 }
+            }
+            Action::Stretch(stretch) => self.stretch = stretch,
+            Action::Zoom(factor) => {
+                // Half a second is about what the last inferences take.
+                let now = self.stretch.unwrap_or(Stretch { span: 500.0, back: 0.0 });
+                self.stretch = Some(now.zoomed(factor, 1.0));
             }
             Action::Shot => self.shot = true,
             Action::Escape if self.bare => self.bare = false,

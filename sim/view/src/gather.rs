@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use episode::{Episode, Outcome};
 use plant::{Command, Robot, RobotState};
-use timing::{Frame, SimTime, Source};
+use scenario::Setup;
+use timing::{Frame, SimTime, Source, Span};
 
 use crate::gauge;
 use crate::history::{History, floor};
@@ -43,6 +44,7 @@ pub(crate) fn scene(episode: &Episode, history: &History, t: SimTime, playback: 
             gauge: gauge::gauge(episode, t, history.reaction(t)),
             truth: Some(Arc::new(episode.truth_at(t))),
             sight: setup.sight,
+            spent: spent(setup),
         },
         behind,
     }
@@ -72,6 +74,15 @@ fn badge(source: &Source, history: &History) -> Badge {
         Source::Service(_) | Source::Fixed(_) => Badge::Set,
         Source::Adjusted(source, _) => badge(source, history),
     }
+}
+
+/// What of a reaction is no pure delay.
+fn spent(setup: &Setup) -> Span {
+    let lag = match &setup.world.robot {
+        Robot::Rover(rover) => rover.lag,
+        Robot::Balancer(_) => Span::ZERO,
+    };
+    setup.line.control.longest_wait() + setup.line.around() + lag
 }
 
 /// `v^2 / (2 b)`.

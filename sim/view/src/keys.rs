@@ -32,6 +32,9 @@ pub(crate) const KEYS: &[Key] = keys! {
     KeyT "T" "use the calibrated times" Action::Calibration;
     KeyC "C" "camera: follow, from above" Action::Camera;
     KeyP "P" "panels: hide, show" Action::Bare;
+    Equal "+" "inferences: zoom in" Action::Zoom(0.5);
+    Minus "-" "inferences: zoom out" Action::Zoom(2.0);
+    Digit0 "0" "inferences: the last ones" Action::Stretch(None);
     KeyG "G" "labs: guided experiments" Action::Labs;
     KeyS "S" "screenshot" Action::Shot;
     KeyH "H" "this help" Action::Help;
@@ -73,7 +76,7 @@ mod tests {
             assert_eq!(action(code(key.cap).unwrap()), Some((key.action)()), "{}", key.cap);
         }
         assert_eq!(action(code("3").unwrap()), Some(Action::Scenario(2)));
-        assert_eq!(code("0"), None);
+        assert_eq!(code("ä"), None);
         assert_eq!(code("Q"), None);
     }
 }

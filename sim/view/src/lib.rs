@@ -25,6 +25,7 @@ mod keys;
 mod lab_panel;
 pub mod labs;
 mod latency;
+mod limit;
 mod launch;
 mod markdown;
 mod panel;
@@ -39,6 +40,7 @@ mod shapes;
 mod sim_thread;
 pub mod snapshot;
 mod theme;
+mod waterfall;
 mod window;
 mod work;
 
@@ -49,3 +51,4 @@ pub use launch::{Choice, Kept, Launched, Launcher, Settings, ViewError, ViewOpti
 pub use probe::probe;
 pub use script::{Cue, Script};
 pub use sim_thread::{Knob, Order};
+pub use waterfall::Stretch;

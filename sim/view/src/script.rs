@@ -10,6 +10,7 @@
 //! until end          # play to the end of the run
 //! lab 2              # open the second lab; then `predict 1`, `settle`, `run 2` (open its second run)
 //! settled            # wait until it is
+//! stretch 120 40     # the waterfall shows 120 ms that end 40 ms before now
 //! quit
 //! ```
 
@@ -18,7 +19,7 @@ use std::str::FromStr;
 
 use timing::{SimTime, Span};
 
-use crate::{Action, keys};
+use crate::{Action, Stretch, keys};
 
 /// What to do, in order.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -95,6 +96,7 @@ fn cue(line: &str) -> Result<Cue, String> {
         "settle" => Cue::Act(Action::Settle),
         "run" => Cue::Act(Action::LabRun(value::<usize>(rest)?.saturating_sub(1))),
         "settled" => Cue::Settled,
+        "stretch" => Cue::Act(Action::Stretch(Some(stretch(rest)?))),
         "shot" if !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) => {
             Cue::Shot(rest.to_owned())
         }
@@ -108,6 +110,15 @@ fn eye(text: &str) -> Result<[f32; 3], String> {
     let inside = |eye: &[f32; 3]| eye.iter().all(|n| n.is_finite()) && eye[2] > 0.0;
     let eye = <[f32; 3]>::try_from(numbers).ok().filter(inside);
     eye.ok_or_else(|| format!("found camera `{text}`; expected yaw, pitch (degrees) and distance (metres)"))
+}
+
+fn stretch(text: &str) -> Result<Stretch, String> {
+    let (span, back) = text.split_once(char::is_whitespace).unwrap_or((text, "0"));
+    let (span, back): (f64, f64) = (value(span)?, value(back.trim())?);
+    let possible = span > 0.0 && back >= 0.0 && (span + back).is_finite();
+    possible.then_some(Stretch { span, back }).ok_or_else(|| {
+        format!("found stretch `{text}`; expected its length and how long before now it ends, milliseconds")
+    })
 }
 
 fn value<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
@@ -139,6 +150,7 @@ mod tests {
             ("latency fixd:1", "line 1"),
             ("hop", "line 1"),
             ("camera 1 2", "line 1"),
+            ("stretch 0", "line 1"),
         ] {
             assert!(Script::parse(text).unwrap_err().contains(place), "{text}");
         }

@@ -115,6 +115,8 @@ pub struct Instruments {
     pub truth: Option<Arc<Observation>>,
     /// The free distance at which the scenario lets the robot see what is ahead, metres, if it says so.
     pub sight: Option<f64>,
+    /// What of a reaction is no pure delay: sensing, links, the longest wait for a control instant, dead time and lag.
+    pub spent: Span,
 }
 
 /// How the run is played.

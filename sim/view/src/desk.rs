@@ -7,7 +7,7 @@ use timing::Schedule;
 use crate::labs::LabDesk;
 use crate::sim_thread::{Knob, Order};
 use crate::snapshot::{Phase, Snapshot};
-use crate::{Choice, Settings, Stretch};
+use crate::{Choice, Instrument, Settings, Stretch};
 
 /// What a person can do. Keys, panels, cards and scripts all speak in these.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +62,8 @@ pub enum Action {
     Settle,
     /// Open a run of the lab, from 0.
     LabRun(usize),
+    /// An instrument on the right: show, hide.
+    Instrument(Instrument),
     /// The waterfall shows this stretch of time, or the last inferences.
     Stretch(Option<Stretch>),
     /// The waterfall shows a stretch so many times as long, up to now.
@@ -107,6 +109,8 @@ pub struct Desk {
     pub help: bool,
     /// The labs.
     pub labs: LabDesk,
+    /// The instrument on the right, in front of the labs.
+    pub instrument: Option<Instrument>,
     /// The stretch of time that the waterfall shows; the last inferences if `None`.
     pub stretch: Option<Stretch>,
     /// Whether the card of the ended run was closed.
@@ -139,6 +143,7 @@ impl Desk {
             bare: false,
             help: false,
             labs: LabDesk::default(),
+            instrument: None,
             stretch: None,
             card_closed: false,
             shot: false,
@@ -287,9 +292,14 @@ impl Desk {
             Action::Eye(eye) => self.eye = Some(eye),
             Action::Bare => self.bare = !self.bare,
             Action::Help => self.help = !self.help,
-            Action::Labs => self.labs.open = !self.labs.open,
+            Action::Labs => {
+                // Behind an instrument they are open, but not seen.
+                self.labs.open = self.instrument.is_some() || !self.labs.open;
+                self.instrument = None;
+            }
             Action::Lab(which) => {
                 self.labs.open = true;
+                self.instrument = None;
                 self.labs.pick(which);
             }
             Action::Predict(choice) => self.labs.predict(choice),
@@ -312,6 +322,7 @@ impl Desk {
                     self.open(id);
                 }
             }
+            Action::Instrument(which) => self.instrument = (self.instrument != Some(which)).then_some(which),
             Action::Stretch(stretch) => self.stretch = stretch,
             Action::Zoom(factor) => {
                 // Half a second is about what the last inferences take.
@@ -322,6 +333,7 @@ impl Desk {
             Action::Escape if self.bare => self.bare = false,
             Action::Escape if self.help => self.help = false,
             Action::Escape if self.over && !self.card_closed => self.card_closed = true,
+            Action::Escape if self.instrument.is_some() => self.instrument = None,
             Action::Escape if self.labs.open => self.labs.open = false,
             Action::Escape => self.quit = true,
         }

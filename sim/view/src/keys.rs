@@ -2,7 +2,7 @@
 
 use bevy::input::keyboard::KeyCode;
 
-use crate::Action;
+use crate::{Action, Instrument};
 
 /// A key, what is written on it, and what it does.
 pub(crate) struct Key {
@@ -32,6 +32,8 @@ pub(crate) const KEYS: &[Key] = keys! {
     KeyT "T" "use the calibrated times" Action::Calibration;
     KeyC "C" "camera: follow, from above" Action::Camera;
     KeyP "P" "panels: hide, show" Action::Bare;
+    KeyV "V" "what the network saw" Action::Instrument(Instrument::Seen);
+    KeyM "M" "map of speed and latency" Action::Instrument(Instrument::Map);
     Equal "+" "inferences: zoom in" Action::Zoom(0.5);
     Minus "-" "inferences: zoom out" Action::Zoom(2.0);
     Digit0 "0" "inferences: the last ones" Action::Stretch(None);

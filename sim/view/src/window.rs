@@ -7,7 +7,7 @@ use crate::hud::Callout;
 use crate::limit::Limit;
 use crate::snapshot::{Phase, Snapshot};
 use crate::waterfall::waterfall;
-use crate::{Action, Desk, Kept, card, hud, keys, lab_panel, panel, plots, theme};
+use crate::{Action, Desk, Instrument, Kept, card, hud, keys, lab_panel, panel, phase_panel, plots, seen, theme};
 
 /// Width of the panel on the left, points.
 const PANEL: f32 = 276.0;
@@ -45,7 +45,12 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
     Panel::bottom("strip").exact_size(height).resizable(false).frame(paper).show(ui, |ui| {
         strip(ui, desk, snapshot, &mut actions);
     });
-    if desk.labs.open {
+    if let (Some(instrument), Some(of)) = (desk.instrument, &snapshot.scene) {
+        Panel::right("instrument").exact_size(LABS).resizable(false).frame(paper).show(ui, |ui| match instrument {
+            Instrument::Seen => seen::show(ui, of, &mut actions),
+            Instrument::Map => phase_panel::show(ui, desk, snapshot, &mut actions),
+        });
+    } else if desk.labs.open {
         Panel::right("labs").exact_size(LABS).resizable(false).frame(paper).show(ui, |ui| {
             lab_panel::panel(ui, &desk.labs, &snapshot.settling, &mut actions);
         });
@@ -149,4 +154,4 @@ fn help(ui: &mut Ui, desk: &Desk) {
 
 #[cfg(test)]
 #[path = "window_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -24,7 +24,7 @@ fn choices(names: &[&str]) -> Vec<Choice> {
     names.iter().map(|name| Choice { id: (*name).into(), title: (*name).into(), description: long.into() }).collect()
 }
 
-fn scene() -> Scene {
+pub(crate) fn scene() -> Scene {
     let pose = Pose { x: 7.0, y: 0.4, yaw: 0.3 };
     let world = World {
         tick: Rate::from_hz(240.0).unwrap(),

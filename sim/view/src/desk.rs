@@ -202,7 +202,7 @@ impl Desk {
     fn tell(&mut self, order: Order) {
         let same = |a: &Order| match (a, &order) {
             (Order::Change(a), Order::Change(b)) => std::mem::discriminant(a) == std::mem::discriminant(b),
-            (Order::Speed(_), Order::Speed(_)) => true,
+            (Order::Speed(_), Order::Speed(_)) | (Order::Map(_), Order::Map(_)) => true,
             _ => false,
         };
         self.outbox.retain(|waiting| !same(waiting));
@@ -295,11 +295,11 @@ impl Desk {
             Action::Labs => {
                 // Behind an instrument they are open, but not seen.
                 self.labs.open = self.instrument.is_some() || !self.labs.open;
-                self.instrument = None;
+                self.put(None);
             }
             Action::Lab(which) => {
                 self.labs.open = true;
-                self.instrument = None;
+                self.put(None);
                 self.labs.pick(which);
             }
             Action::Predict(choice) => self.labs.predict(choice),
@@ -322,7 +322,7 @@ impl Desk {
                     self.open(id);
                 }
             }
-            Action::Instrument(which) => self.instrument = (self.instrument != Some(which)).then_some(which),
+            Action::Instrument(which) => self.put(Some(which).filter(|which| self.instrument != Some(*which))),
             Action::Stretch(stretch) => self.stretch = stretch,
             Action::Zoom(factor) => {
                 // Half a second is about what the last inferences take.
@@ -333,10 +333,19 @@ impl Desk {
             Action::Escape if self.bare => self.bare = false,
             Action::Escape if self.help => self.help = false,
             Action::Escape if self.over && !self.card_closed => self.card_closed = true,
-            Action::Escape if self.instrument.is_some() => self.instrument = None,
+            Action::Escape if self.instrument.is_some() => self.put(None),
             Action::Escape if self.labs.open => self.labs.open = false,
             Action::Escape => self.quit = true,
         }
+    }
+
+    /// Puts an instrument on the right, or none.
+    fn put(&mut self, instrument: Option<Instrument>) {
+        let map = |of: Option<Instrument>| of == Some(Instrument::Map);
+        if map(self.instrument) != map(instrument) {
+            self.tell(Order::Map(map(instrument)));
+        }
+        self.instrument = instrument;
     }
 
     /// Opens a scenario with its own settings.

@@ -30,6 +30,8 @@ mod limit;
 mod launch;
 mod markdown;
 mod panel;
+pub mod phase;
+mod phase_panel;
 mod player;
 mod plots;
 mod probe;

@@ -38,6 +38,8 @@ pub(crate) struct Player {
     paused: Option<SimTime>,
     speed: f64,
     hold: Option<SimTime>,
+    /// Whether the phase map is looked at.
+    mapped: bool,
     published: Instant,
 }
 
@@ -66,6 +68,7 @@ impl Player {
             paused: None,
             speed: settings.speed,
             hold: hold.then_some(SimTime::ZERO),
+            mapped: false,
             published: Instant::now(),
         }
     }
@@ -80,6 +83,7 @@ impl Player {
                 Ok(order) => self.take(order),
                 Err(RecvTimeoutError::Timeout) => {}
             }
+            self.map();
             if live {
                 self.advance();
             }
@@ -122,10 +126,22 @@ impl Player {
                 self.tie();
             }
             Order::Change(knob) => self.change(knob),
+            Order::Map(looked_at) => self.mapped = looked_at,
             Order::Settle(lab, predicted) => self.launcher.settle(&lab, predicted),
             Order::Quit => {}
         }
         self.publish();
+    }
+
+    /// Keeps the phase map; it is refined only where nothing that goes on could be timed.
+    fn map(&mut self) {
+        let idle = self.paused.is_some() || self.shown.phase != Phase::Live;
+        self.launcher.refine(idle && self.mapped);
+        let map = self.launcher.phase_map(&self.shown.settings);
+        if map != self.shown.map {
+            self.shown.map = map;
+            self.publish();
+        }
     }
 
     /// Sets a run up. The last one's worker goes on to serve it.
@@ -168,6 +184,7 @@ impl Player {
             notice: String::new(),
             log: Kept::default(),
             settling: self.shown.settling.clone(),
+            map: self.shown.map.clone(),
             scene: None,
         };
         self.show(SimTime::ZERO, self.hold == Some(SimTime::ZERO));

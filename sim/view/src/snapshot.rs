@@ -8,6 +8,7 @@ use timing::{Counts, Fate, SimTime, Span, Stage};
 
 use crate::gauge::Gauge;
 use crate::labs::Settling;
+use crate::phase::MapState;
 use crate::{Kept, Settings};
 
 /// Everything the window shows of one instant.
@@ -29,6 +30,8 @@ pub struct Snapshot {
     pub log: Kept,
     /// What becomes of the runs that settle a lab.
     pub settling: Settling,
+    /// The phase map of this run's scenario.
+    pub map: MapState,
     /// The run, if one has been launched.
     pub scene: Option<Scene>,
 }
@@ -218,6 +221,7 @@ impl Snapshot {
             notice: String::new(),
             log: Kept::default(),
             settling: Settling::default(),
+            map: MapState::default(),
             scene: None,
         }
     }

@@ -12,13 +12,15 @@ use record::{Keeper, Place};
 use runtime::{Engine, MeasureOptions, Optimisation, Rung, Worker};
 use scenario::{Latency, Scenario};
 use timing::{Source, Trace};
-use view::labs::{LabSheet, Settling};
+use view::labs::{LabSheet, Settling, SettlingState};
+use view::phase::MapState;
 use view::{Choice, Launched, Launcher, Settings, ViewOptions};
 
 use super::{Args, run::complaints};
 use crate::labs_in_window::Settler;
 use crate::launch::{Labels, Overrides, RuntimeOptions, launch, source, trace_of, worker};
 use crate::log::{header, replay_command, runs_folder};
+use crate::phase_in_window::Mapper;
 use crate::{assets, labs};
 
 /// Why no window can be opened here; `None` if one can. Bevy and winit panic where there is no display, so another
@@ -80,6 +82,7 @@ pub fn open(args: Args) -> Result<ExitCode> {
         failures: Vec::new(),
         network: args.overrides.network.clone(),
         settler: Settler::new(labs::all(&labs::folder(args.labs.as_deref()))?, args.runtime.options()),
+        mapper: Mapper::new(args.runtime.options()),
         optimised: Optimisation::default(),
     };
     let mut settings = root.settings(&args.scenario.to_string_lossy()).map_err(|why| miette!("{why}"))?;
@@ -123,6 +126,8 @@ struct Root {
     network: Option<String>,
     /// The labs.
     settler: Settler,
+    /// The phase map of the run at hand.
+    mapper: Mapper,
     /// How far the graph of the network at hand was rewritten.
     optimised: Optimisation,
 }
@@ -131,14 +136,6 @@ struct Root {
 const MOST_KEPT: usize = 20;
 
 impl Root {
-    /// A scenario by name or path, or that of a run of a lab.
-    fn load(&self, scenario: &str) -> Result<Scenario> {
-        match self.settler.run(scenario) {
-            Some((lab, run)) => labs::scenario_of(lab, run),
-            None => assets::load_scenario(Path::new(scenario)),
-        }
-    }
-
     /// The worker of the last run if it is the same model on the same runtime, else a new one, calibrated.
     fn worker(&mut self, model: &str, options: &RuntimeOptions, reuse: Option<Supply>) -> Result<Worker> {
         if let Some(Supply::Worker { worker, .. }) = reuse {
@@ -159,11 +156,12 @@ impl Root {
     }
 
     fn launch(&mut self, settings: &Settings, reuse: Option<Supply>) -> Result<Launched> {
+        self.mapper.refine(false);
         // The run before is over, whether the next can be set up or not.
         if let Some(keeper) = &mut self.keeper {
             keeper.leave();
         }
-        let scenario = self.load(&settings.scenario)?;
+        let scenario = load(&self.settler, &settings.scenario)?;
         let overrides = Overrides {
             model: settings.model.clone(),
             latency: Some(settings.latency.clone()),
@@ -198,6 +196,14 @@ impl Root {
     }
 }
 
+/// A scenario by name or path, or that of a run of a lab.
+fn load(settler: &Settler, scenario: &str) -> Result<Scenario> {
+    match settler.run(scenario) {
+        Some((lab, run)) => labs::scenario_of(lab, run),
+        None => assets::load_scenario(Path::new(scenario)),
+    }
+}
+
 /// What a network is calibrated as.
 fn calibrated(model: &str, options: &RuntimeOptions) -> String {
     format!("{model} {} {}", options.runtime, options.optimisation)
@@ -220,7 +226,7 @@ impl Launcher for Root {
     }
 
     fn settings(&mut self, scenario: &str) -> Result<Settings, String> {
-        let loaded = self.load(scenario).map_err(|report| format!("{report:?}"))?;
+        let loaded = load(&self.settler, scenario).map_err(|report| format!("{report:?}"))?;
         let setup = loaded.setup(loaded.seed).map_err(|e| format!("{:?}", miette::Report::from(e)))?;
         Ok(Settings {
             scenario: scenario.to_owned(),
@@ -281,11 +287,23 @@ impl Launcher for Root {
     }
 
     fn settle(&mut self, lab: &str, predicted: usize) {
+        self.mapper.refine(false);
         self.settler.settle(lab, predicted);
     }
 
     fn settling(&mut self) -> Settling {
         self.settler.settling()
+    }
+
+    fn phase_map(&mut self, settings: &Settings) -> MapState {
+        let Self { mapper, settler, .. } = self;
+        mapper.map(settings, || load(settler, &settings.scenario))
+    }
+
+    fn refine(&mut self, may: bool) {
+        // A lab may be timing networks.
+        let settles = matches!(self.settler.settling().state, SettlingState::Running { .. });
+        self.mapper.refine(may && !settles);
     }
 
     fn record(&mut self, episode: &Episode, entries: Vec<Entry>, over: bool) {

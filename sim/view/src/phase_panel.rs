@@ -70,7 +70,8 @@ pub(crate) fn show(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut 
             here(ui, map, cross);
             ui.label(theme::small("A click sets speed and latency. The latency of the map is a pure delay."));
         }
-        work(ui, &snapshot.map.work, map.is_some());
+        let measured = snapshot.settings.latency == Latency::Measured;
+        work(ui, &snapshot.map.work, map.is_some(), measured);
     });
 }
 
@@ -86,11 +87,19 @@ fn here(ui: &mut Ui, map: &PhaseMap, cross: Option<Cross>) {
     ui.label(theme::strong(format!("\u{271a} {place}: {found}.")));
 }
 
-fn work(ui: &mut Ui, work: &MapWork, some: bool) {
+fn work(ui: &mut Ui, work: &MapWork, some: bool, measured: bool) {
     let words = match work {
         MapWork::None(why) => why.as_str(),
-        MapWork::Waits if some => "It is refined while the run is paused (Space) or over.",
-        MapWork::Waits => "There is no map of these settings yet: it is drawn while the run is paused (Space) or over.",
+        MapWork::Waits => match (some, measured) {
+            (true, false) => "It is refined while the run is paused (Space) or over.",
+            (true, true) => "It is refined when the run is over: nothing disturbs what is measured.",
+            (false, false) => {
+                "There is no map of these settings yet: it is drawn while the run is paused (Space) or over."
+            }
+            (false, true) => {
+                "There is no map of these settings yet: it is drawn when the run is over, for nothing disturbs what is measured."
+            }
+        },
         MapWork::Runs => "It is being refined, nearest to the cross first.",
         MapWork::Done => "It is as fine as it gets.",
         MapWork::Failed(why) => why.as_str(),

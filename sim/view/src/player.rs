@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use episode::{Change, Driver, Episode, Pumped};
+use scenario::Latency;
 use timing::{SimTime, Source, Span, Trace};
 
 use crate::history::History;
@@ -133,9 +134,11 @@ impl Player {
         self.publish();
     }
 
-    /// Keeps the phase map; it is refined only where nothing that goes on could be timed.
+    /// Keeps the phase map; it is refined only where nothing that goes on could be timed. A paused run that is measured has its
+    /// next inference in hand.
     fn map(&mut self) {
-        let idle = self.paused.is_some() || self.shown.phase != Phase::Live;
+        let over = matches!(self.shown.phase, Phase::Over(_) | Phase::Failed(_));
+        let idle = over || (self.paused.is_some() && self.shown.settings.latency != Latency::Measured);
         self.launcher.refine(idle && self.mapped);
         let map = self.launcher.phase_map(&self.shown.settings);
         if map != self.shown.map {

@@ -34,7 +34,13 @@ fn the_map_that_ships_belongs_to_the_scenarios_own_driver() {
     // R_max at 2 m/s is 150 ms, all of it a pure delay.
     assert!((own.none_stops_at(2.0).unwrap() - 150.0).abs() < 0.1);
     // The seed, the speed, the latency and the queue rule make no difference.
-    let other = Settings { seed: 9, cruise: Some(1.0), latency: Latency::Measured, schedule: Schedule::Skip, ..settings("braking") };
+    let other = Settings {
+        seed: 9,
+        cruise: Some(1.0),
+        latency: Latency::Measured,
+        schedule: Schedule::Skip,
+        ..settings("braking")
+    };
     assert_eq!(of(&other).shown.unwrap(), own);
     // Who drives does, and the formula stays.
     let straight = of(&Settings { model: Some("straight".into()), ..settings("braking") }).shown.unwrap();
@@ -73,7 +79,10 @@ fn it_is_refined_near_the_cross_first_and_stops_when_told() {
     assert!(matches!(state.work, MapWork::Waits | MapWork::Done), "{:?}", state.work);
     let map = state.shown.unwrap();
     let first = &map.cells[before..];
-    assert!(first.iter().take(4).all(|cell| (cell.speed - 2.0).abs() < 0.3 && (cell.latency_ms - 150.0).abs() < 50.0), "{first:?}");
+    assert!(
+        first.iter().take(4).all(|cell| (cell.speed - 2.0).abs() < 0.3 && (cell.latency_ms - 150.0).abs() < 50.0),
+        "{first:?}"
+    );
     std::thread::sleep(std::time::Duration::from_millis(200));
     assert_eq!(mapper.map(&settings, || unreachable!()).shown.unwrap().cells.len(), map.cells.len(), "nothing goes on");
 }

@@ -9,9 +9,9 @@ use runtime::block_on;
 use scenario::{Outcome, PilotSpec, Scenario};
 use timing::{SimTime, Source, Span};
 
+use crate::StudyError;
 use crate::drive::{Network, advance};
 use crate::pool::{Load, Seat};
-use crate::StudyError;
 
 /// Simulated time between two looks at whether to stop: some milliseconds of work.
 const LOOK: Span = Span(250_000_000);
@@ -30,7 +30,13 @@ impl<'a> Prober<'a> {
 
     /// Whether it collides at a speed and a pure delay, as the cells of [`crate::Diagram`] count it; `None` if it was
     /// stopped before it knew.
-    pub fn collides(&self, speed: f64, latency_ms: f64, seed: u64, stop: &AtomicBool) -> Result<Option<bool>, StudyError> {
+    pub fn collides(
+        &self,
+        speed: f64,
+        latency_ms: f64,
+        seed: u64,
+        stop: &AtomicBool,
+    ) -> Result<Option<bool>, StudyError> {
         block_on(self.drive(speed, latency_ms, seed, stop), || self.seat.settle())
     }
 
@@ -40,11 +46,8 @@ impl<'a> Prober<'a> {
         let network = match &setup.pilot {
             PilotSpec::Network { model } => {
                 let rows = self.seat.take(model).await?;
-                let no_pilot = |why: String| StudyError::NoPilot {
-                    model: model.clone(),
-                    scenario: setup.name.clone(),
-                    why,
-                };
+                let no_pilot =
+                    |why: String| StudyError::NoPilot { model: model.clone(), scenario: setup.name.clone(), why };
                 let contract = fit(&rows.info().model, &setup.world.robot).map_err(|e| no_pilot(e.to_string()))?;
                 let contract = contract.ok_or_else(|| no_pilot("it is no pilot".into()))?;
                 drop(rows);

@@ -120,7 +120,8 @@ pub(crate) fn gauge(episode: &Episode, t: SimTime, reaction: Option<Span>) -> Op
     let needed = state.odometer - from.odometer;
     let at_least = episode.plant().extrapolate(from, Command::STOP, STEP * STEPS as f64).odometer - from.odometer;
     let front = rover.length / 2.0;
-    let ahead = |pose: &Pose, by: f64| Pose { x: pose.x + by * pose.yaw.cos(), y: pose.y + by * pose.yaw.sin(), ..*pose };
+    let ahead =
+        |pose: &Pose, by: f64| Pose { x: pose.x + by * pose.yaw.cos(), y: pose.y + by * pose.yaw.sin(), ..*pose };
     let fronts = path.iter().map(|pose| crate::history::floor(&ahead(pose, front))).collect();
     let beyond = ((Gauge::REACH - needed) / STRIDE).ceil().max(0.0) as usize;
     path.extend((1..=beyond).map(|i| ahead(&state.pose, i as f64 * STRIDE)));

@@ -51,7 +51,8 @@ impl PhaseMap {
     pub fn extent(&self) -> [(f64, f64); 2] {
         let ends = |middle: fn(&PhaseCell) -> f64, axis: usize| {
             let low = self.cells.iter().map(|cell| middle(cell) - cell.size[axis] / 2.0).fold(f64::INFINITY, f64::min);
-            let high = self.cells.iter().map(|cell| middle(cell) + cell.size[axis] / 2.0).fold(f64::NEG_INFINITY, f64::max);
+            let high =
+                self.cells.iter().map(|cell| middle(cell) + cell.size[axis] / 2.0).fold(f64::NEG_INFINITY, f64::max);
             (low, high)
         };
         [ends(|cell| cell.speed, 0), ends(|cell| cell.latency_ms, 1)]
@@ -118,7 +119,10 @@ mod tests {
         assert_eq!(map.at(0.9, 105.0), Some(&coarse));
         assert_eq!((map.at(0.9, 130.0), coarse.share()), (None, 0.2));
         assert_eq!(map.extent(), [(0.75, 1.25), (75.0, 125.0)]);
-        assert_eq!([0.9, 1.0, 1.5, 2.0, 2.1].map(|v| map.none_stops_at(v)), [None, Some(400.0), Some(250.0), Some(100.0), None]);
+        assert_eq!(
+            [0.9, 1.0, 1.5, 2.0, 2.1].map(|v| map.none_stops_at(v)),
+            [None, Some(400.0), Some(250.0), Some(100.0), None]
+        );
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The phase map: how often it collides, by speed and latency; a cross where the settings are, a click that sets them.
 
 use bevy_egui::egui::{
-    self, Align2, Color32, CursorIcon, FontId, Mesh, Painter, Pos2, Rect, RichText, Sense, Shape, Stroke, StrokeKind, Ui,
+    self, Align2, Color32, CursorIcon, FontId, Mesh, Painter, Pos2, Rect, RichText, Sense, Shape, Stroke, StrokeKind,
+    Ui,
 };
 use scenario::Latency;
 use timing::{Fate, Stage};
@@ -42,10 +43,7 @@ impl Cross {
 /// What an applied frame spent waiting for the device and on it: what a pure delay stands for, milliseconds.
 fn delay(life: &Life) -> Option<f64> {
     let of_device = |stage: Stage| {
-        !matches!(
-            stage,
-            Stage::Sensing | Stage::LinkOut | Stage::LinkBack | Stage::ControlWait | Stage::DeadTime
-        )
+        !matches!(stage, Stage::Sensing | Stage::LinkOut | Stage::LinkBack | Stage::ControlWait | Stage::DeadTime)
     };
     let spent = life.bars.iter().filter(|bar| of_device(bar.0)).map(|bar| (bar.2 - bar.1).ms()).sum();
     (life.fate == Some(Fate::Applied)).then_some(spent)
@@ -80,10 +78,9 @@ fn here(ui: &mut Ui, map: &PhaseMap, cross: Option<Cross>) {
     let Some(cross) = cross else { return };
     let of = if cross.measured { " (the last inference, with its wait)" } else { "" };
     let place = format!("Now {:.2} m/s and {} ms{of}", cross.speed, panel::ms(cross.latency_ms));
-    let found = map.at(cross.speed, cross.latency_ms).map_or_else(
-        || "beyond the map".to_owned(),
-        |cell| format!("{} of {} collide there", cell.collided, cell.of),
-    );
+    let found = map
+        .at(cross.speed, cross.latency_ms)
+        .map_or_else(|| "beyond the map".to_owned(), |cell| format!("{} of {} collide there", cell.collided, cell.of));
     ui.label(theme::strong(format!("\u{271a} {place}: {found}.")));
 }
 
@@ -165,8 +162,11 @@ fn plot(ui: &mut Ui, map: &PhaseMap, cross: Option<Cross>, top: Option<f64>, act
     if response.clicked() {
         actions.extend([Action::Cruise(speed), Action::Latency(Latency::Fixed(ms))]);
     }
-    let found = map.at(speed, ms).map_or_else(String::new, |cell| format!("\n{} of {} collide", cell.collided, cell.of));
-    response.on_hover_cursor(CursorIcon::Crosshair).on_hover_text_at_pointer(format!("{speed:.2} m/s, {ms:.0} ms{found}"));
+    let found =
+        map.at(speed, ms).map_or_else(String::new, |cell| format!("\n{} of {} collide", cell.collided, cell.of));
+    response
+        .on_hover_cursor(CursorIcon::Crosshair)
+        .on_hover_text_at_pointer(format!("{speed:.2} m/s, {ms:.0} ms{found}"));
 }
 
 fn cells(painter: &Painter, map: &PhaseMap, axes: &Axes) {
@@ -197,7 +197,13 @@ fn scales(painter: &Painter, axes: &Axes) {
     for speed in ticks(speeds) {
         let at = axes.place(speed, latencies.0);
         painter.hline(area.left() - 3.0..=area.left(), at.y, Stroke::new(1.0, theme::INK));
-        painter.text(at - egui::vec2(5.0, 0.0), Align2::RIGHT_CENTER, format!("{speed:.1}"), font.clone(), theme::FAINT);
+        painter.text(
+            at - egui::vec2(5.0, 0.0),
+            Align2::RIGHT_CENTER,
+            format!("{speed:.1}"),
+            font.clone(),
+            theme::FAINT,
+        );
     }
     painter.rect_stroke(area, 0.0, Stroke::new(1.0, theme::INK), StrokeKind::Outside);
     let low = Pos2::new(area.right(), area.bottom() + 17.0);
@@ -210,7 +216,11 @@ fn scales(painter: &Painter, axes: &Axes) {
 fn border(painter: &Painter, map: &PhaseMap, axes: &Axes) {
     let path = |which: usize| -> Vec<Pos2> {
         let inside = |ms: f64| ms >= axes.latencies.0 && ms <= axes.latencies.1;
-        map.boundary.iter().filter(|point| inside(point[which])).map(|point| axes.place(point[0], point[which])).collect()
+        map.boundary
+            .iter()
+            .filter(|point| inside(point[which]))
+            .map(|point| axes.place(point[0], point[which]))
+            .collect()
     };
     let stroke = Stroke::new(2.5, theme::BLIND);
     painter.add(Shape::line(path(1), stroke));

@@ -51,9 +51,11 @@ fn harness(map: Option<PhaseMap>, work: MapWork) -> Harness<'static, State> {
 #[test]
 fn the_map_says_what_it_is_and_what_is_found_at_the_settings() {
     let harness = harness(Some(map()), MapWork::Waits);
-    for text in
-        ["lesson, driven by pilot, 10 seeds a cell", "Now 2.00 m/s and 100 ms: 4 of 10 collide there.", "paused (Space)"]
-    {
+    for text in [
+        "lesson, driven by pilot, 10 seeds a cell",
+        "Now 2.00 m/s and 100 ms: 4 of 10 collide there.",
+        "paused (Space)",
+    ] {
         harness.get_by_label_contains(text);
     }
     let root = harness.root();

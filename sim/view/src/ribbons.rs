@@ -8,10 +8,10 @@ use bevy_egui::egui::Color32;
 use plant::{Lidar, Observation, Robot};
 
 use crate::app::Newest;
+use crate::gauge::Verdict;
 use crate::scene::Prop;
 use crate::snapshot::Scene;
 use crate::work::Work;
-use crate::gauge::Verdict;
 use crate::{Gauge, shapes, theme};
 
 /// The ribbons and point clouds, by what they show.
@@ -234,7 +234,8 @@ mod tests {
     #[test]
     fn a_part_of_a_path_is_as_long_as_it_should_be() {
         let path = [[0.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 1.0]];
-        let length = |part: &[[f32; 2]]| part.windows(2).map(|p| Vec2::from(p[0]).distance(Vec2::from(p[1]))).sum::<f32>();
+        let length =
+            |part: &[[f32; 2]]| part.windows(2).map(|p| Vec2::from(p[0]).distance(Vec2::from(p[1]))).sum::<f32>();
         for (from, to) in [(0.0, 2.0), (0.25, 0.5), (0.5, 1.5), (1.0, 1.75), (1.9, 9.0)] {
             let expected = to.min(2.0) - from;
             assert!((length(&cut(&path, from, to)) - expected as f32).abs() < 1e-5, "{from} to {to}");

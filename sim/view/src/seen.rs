@@ -1,8 +1,8 @@
 //! See what it saw: the scan and the depth image behind the command in force, beside those of now, the difference shaded.
 
 use bevy_egui::egui::{
-    self, Align2, Color32, ColorImage, FontId, Mesh, Painter, Pos2, Rect, RichText, Sense, Shape, Stroke, TextureHandle,
-    TextureOptions, Ui, Vec2,
+    self, Align2, Color32, ColorImage, FontId, Mesh, Painter, Pos2, Rect, RichText, Sense, Shape, Stroke,
+    TextureHandle, TextureOptions, Ui, Vec2,
 };
 use plant::{DepthImage, Observation, World};
 
@@ -25,11 +25,7 @@ struct Sight<'a> {
 
 impl<'a> Sight<'a> {
     fn of(scene: &'a Scene) -> Option<Self> {
-        Some(Self {
-            world: &scene.world,
-            then: scene.behind.as_deref()?,
-            now: scene.instruments.truth.as_deref()?,
-        })
+        Some(Self { world: &scene.world, then: scene.behind.as_deref()?, now: scene.instruments.truth.as_deref()? })
     }
 
     /// Smaller differences of a range are noise, metres.
@@ -158,7 +154,11 @@ fn polar(ui: &mut Ui, size: f32, sight: &Sight, then: bool, now: bool) {
     let wedge = |mesh: &mut Mesh, beam: usize, from: f32, to: f32, colour: Color32| {
         let half = std::f32::consts::PI / count.max(1) as f32;
         let at = bearing(beam, count);
-        quad(mesh, [(at - half, from), (at + half, from), (at + half, to), (at - half, to)].map(|(b, r)| place(b, r)), colour);
+        quad(
+            mesh,
+            [(at - half, from), (at + half, from), (at + half, to), (at - half, to)].map(|(b, r)| place(b, r)),
+            colour,
+        );
     };
     let mut fill = Mesh::default();
     if then && now {

@@ -1,7 +1,9 @@
 //! The strip at the bottom, its right half: every inference as a bar from capture to application, by stage. The wheel zooms in
 //! time, a drag moves, a double click goes back to the last inferences.
 
-use bevy_egui::egui::{self, Align2, Color32, FontId, Painter, Pos2, Rangef, Rect, Response, Sense, Shape, Stroke, StrokeKind, Ui};
+use bevy_egui::egui::{
+    self, Align2, Color32, FontId, Painter, Pos2, Rangef, Rect, Response, Sense, Shape, Stroke, StrokeKind, Ui,
+};
 use timing::{Fate, SimTime, Span, Stage};
 
 use crate::limit::Limit;
@@ -94,9 +96,10 @@ impl<'a> View<'a> {
         Rangef::new(top, top + (self.pitch - 2.0).max(2.0))
     }
 
-    /// The stretch that is shown.
-    fn stretch(&self) -> Stretch {
-        Stretch { span: self.span, back: self.back }
+    /// The stretch that is shown, or where each begins at its capture, the one that holds them all.
+    fn stretch(&self, now: SimTime) -> Stretch {
+        let span = if self.aligned { (now - self.from).ms() } else { self.span };
+        Stretch { span, back: self.back }
     }
 
     /// What lies under the pointer.
@@ -107,7 +110,8 @@ impl<'a> View<'a> {
             return self.dropped.iter().find(near).copied();
         }
         let mut hit = self.bars.iter().enumerate().filter(|(i, life)| {
-            let across = Rangef::new(self.x(life.captured, life.captured), self.x(life.captured, end(life))).expand(4.0);
+            let across =
+                Rangef::new(self.x(life.captured, life.captured), self.x(life.captured, end(life))).expand(4.0);
             self.row(*i).expand(1.0).contains(pointer.y) && across.contains(pointer.x)
         });
         hit.next_back().map(|(_, life)| *life)
@@ -131,7 +135,8 @@ fn last(lives: &[Life], now: SimTime) -> (Vec<&Life>, SimTime, f64, bool) {
     let shown: Vec<&Life> = lives[first - drops.min(first)..].iter().collect();
     let to = shown.iter().map(|life| end(life)).max().unwrap_or(now).max(now);
     let from = shown.first().map_or(now, |life| life.captured);
-    let longest = bars().skip_while(|(i, _)| *i < first).map(|(_, life)| (end(life) - life.captured).ms()).fold(0.0, f64::max);
+    let longest =
+        bars().skip_while(|(i, _)| *i < first).map(|(_, life)| (end(life) - life.captured).ms()).fold(0.0, f64::max);
     let whole = (to - from).ms();
     if longest < 0.06 * whole {
         return (shown, from, nice(longest), true);
@@ -161,7 +166,7 @@ pub(crate) fn waterfall(
         draw(&painter, &view, limit);
         legend(&painter, Rect::from_min_max(Pos2::new(rect.left(), area.bottom()), rect.max), &view, limit);
     }
-    hands(ui, &response, &view, stretch, actions);
+    hands(ui, &response, &view, now, stretch, actions);
     if let Some(life) = response.hover_pos().and_then(|pointer| view.at(pointer)) {
         response.on_hover_ui_at_pointer(|ui| numbers(ui, life));
     }
@@ -183,14 +188,15 @@ fn remark(lives: &[Life], now: SimTime, stretch: Option<Stretch>) -> String {
 }
 
 /// Wheel, pinch, drag and double click.
-fn hands(ui: &Ui, response: &Response, view: &View, stretch: Option<Stretch>, actions: &mut Vec<Action>) {
+fn hands(ui: &Ui, response: &Response, view: &View, now: SimTime, stretch: Option<Stretch>, actions: &mut Vec<Action>) {
     if response.double_clicked() {
         if stretch.is_some() {
             actions.push(Action::Stretch(None));
         }
         return;
     }
-    let mut wanted = view.stretch();
+    let shown = view.stretch(now);
+    let mut wanted = shown;
     if let Some(pointer) = response.hover_pos() {
         let (scroll, pinch) = ui.input(|input| (input.smooth_scroll_delta(), input.zoom_delta()));
         let at = f64::from((pointer.x - view.area.left()) / view.width()).clamp(0.0, 1.0);
@@ -205,7 +211,7 @@ fn hands(ui: &Ui, response: &Response, view: &View, stretch: Option<Stretch>, ac
     if response.dragged() && !view.aligned {
         wanted = wanted.moved(-f64::from(response.drag_delta().x / view.width()));
     }
-    if wanted != view.stretch() {
+    if wanted != shown {
         actions.push(Action::Stretch(Some(wanted)));
     }
 }

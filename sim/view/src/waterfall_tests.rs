@@ -141,7 +141,12 @@ fn the_wheel_zooms_a_drag_moves_and_a_double_click_goes_back() {
     assert!(moved.back > zoomed.back + 0.1 * zoomed.span && moved.span == zoomed.span, "{moved:?} {zoomed:?}");
     for pressed in [true, false, true, false] {
         let modifiers = egui::Modifiers::NONE;
-        harness.event(egui::Event::PointerButton { pos: place, button: egui::PointerButton::Primary, pressed, modifiers });
+        harness.event(egui::Event::PointerButton {
+            pos: place,
+            button: egui::PointerButton::Primary,
+            pressed,
+            modifiers,
+        });
         harness.step();
     }
     harness.run_steps(2);

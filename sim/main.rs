@@ -11,6 +11,8 @@ mod labs;
 mod labs_in_window;
 mod launch;
 mod log;
+#[cfg(feature = "window")]
+mod phase_in_window;
 mod timeline;
 
 use std::process::ExitCode;

@@ -14,6 +14,7 @@ mod fidelity;
 mod labs;
 mod lesson;
 mod models;
+mod phase_maps;
 mod replay;
 mod report;
 mod scenarios;

@@ -12,7 +12,8 @@ use record::{Keeper, Place};
 use runtime::{Engine, MeasureOptions, Optimisation, Rung, Worker};
 use scenario::{Latency, Scenario, Setup};
 use timing::{Source, Trace};
-use view::labs::{LabSheet, Settling};
+use view::labs::{LabSheet, Settling, SettlingState};
+use view::phase::MapState;
 use view::snapshot::Blaming;
 use view::{Choice, Launched, Launcher, OpenedLog, Settings, ViewOptions};
 
@@ -21,6 +22,7 @@ use crate::blame_in_window::Accuser;
 use crate::labs_in_window::Settler;
 use crate::launch::{Labels, Overrides, RemoteOptions, RuntimeOptions, launch, source_of, trace_of, worker};
 use crate::log::{self, header, replay_command, runs_folder};
+use crate::phase_in_window::Mapper;
 use crate::{assets, labs};
 
 /// Why no window can be opened here; `None` if one can. Bevy and winit panic where there is no display, so another
@@ -81,6 +83,7 @@ pub fn open(args: Args) -> Result<ExitCode> {
         settler: Settler::new(labs::all(&labs::folder(args.labs.as_deref()))?, args.runtime.options()),
         accuser: Accuser::default(),
         remote: args.remote,
+        mapper: Mapper::new(args.runtime.options()),
     };
     let opened = super::is_log(&args.scenario).then(|| args.scenario.clone());
     let scenario = if opened.is_some() { super::DEFAULT.into() } else { args.scenario };
@@ -127,6 +130,8 @@ struct Root {
     accuser: Accuser,
     /// A device elsewhere, if one was asked for.
     remote: RemoteOptions,
+    /// The phase map of the run at hand.
+    mapper: Mapper,
 }
 
 /// What belongs to a lane.
@@ -153,20 +158,6 @@ const LOG: &str = "log:";
 const MOST_KEPT: usize = 20;
 
 impl Root {
-    /// A scenario by name or path, that of a run of a lab, or that of a log, with what the log says.
-    fn load(&self, scenario: &str) -> Result<(Scenario, Option<record::Header>)> {
-        if let Some(path) = scenario.strip_prefix(LOG) {
-            let header = record::read(path).into_diagnostic()?.header;
-            let name = format!("{} (in {path})", header.scenario_name);
-            return Ok((scenario::parse(&header.scenario_toml, &name)?, Some(header)));
-        }
-        let loaded = match self.settler.run(scenario) {
-            Some((lab, run)) => labs::scenario_of(lab, run),
-            None => assets::load_scenario(Path::new(scenario)),
-        };
-        Ok((loaded?, None))
-    }
-
     /// The worker of the last run if it is the same model on the same runtime, else a new one, calibrated.
     fn worker(
         &mut self,
@@ -219,8 +210,9 @@ impl Root {
         if let Some(keeper) = &mut seat.keeper {
             keeper.leave();
         }
+        self.mapper.refine(false);
         self.accuser.give_up();
-        let (scenario, logged) = self.load(&settings.scenario)?;
+        let (scenario, logged) = load(&self.settler, &settings.scenario)?;
         let network = logged.as_ref().and_then(|header| header.overrides.get("network").cloned());
         let overrides = Overrides {
             model: settings.model.clone(),
@@ -297,6 +289,20 @@ impl Root {
     }
 }
 
+/// A scenario by name or path, that of a run of a lab, or that of a log, with what the log says.
+fn load(settler: &Settler, scenario: &str) -> Result<(Scenario, Option<record::Header>)> {
+    if let Some(path) = scenario.strip_prefix(LOG) {
+        let header = record::read(path).into_diagnostic()?.header;
+        let name = format!("{} (in {path})", header.scenario_name);
+        return Ok((scenario::parse(&header.scenario_toml, &name)?, Some(header)));
+    }
+    let loaded = match settler.run(scenario) {
+        Some((lab, run)) => labs::scenario_of(lab, run),
+        None => assets::load_scenario(Path::new(scenario)),
+    };
+    Ok((loaded?, None))
+}
+
 /// What a network is calibrated as.
 fn calibrated(model: &str, options: &RuntimeOptions) -> String {
     format!("{model} {} {}", options.runtime, options.optimisation)
@@ -327,7 +333,7 @@ impl Launcher for Root {
     }
 
     fn settings(&mut self, scenario: &str) -> Result<Settings, String> {
-        let (loaded, _) = self.load(scenario).map_err(|report| format!("{report:?}"))?;
+        let (loaded, _) = load(&self.settler, scenario).map_err(|report| format!("{report:?}"))?;
         let setup = loaded.setup(loaded.seed).map_err(|e| format!("{:?}", miette::Report::from(e)))?;
         Ok(Settings {
             scenario: scenario.to_owned(),
@@ -390,11 +396,23 @@ impl Launcher for Root {
     }
 
     fn settle(&mut self, lab: &str, predicted: usize) {
+        self.mapper.refine(false);
         self.settler.settle(lab, predicted);
     }
 
     fn settling(&mut self) -> Settling {
         self.settler.settling()
+    }
+
+    fn phase_map(&mut self, settings: &Settings) -> MapState {
+        let Self { mapper, settler, .. } = self;
+        mapper.map(settings, || Ok(load(settler, &settings.scenario)?.0))
+    }
+
+    fn refine(&mut self, may: bool) {
+        // A lab may be timing networks.
+        let settles = matches!(self.settler.settling().state, SettlingState::Running { .. });
+        self.mapper.refine(may && !settles);
     }
 
     fn record(&mut self, lane: usize, episode: &Episode, entries: Vec<Entry>, over: bool) {

@@ -186,6 +186,18 @@ impl Episode {
         self.plant.robot_at(&self.pieces, t.clamp(self.plant.tick_start(), self.plant.tick_end()))
     }
 
+    /// What sensors without noise would give at an instant of the tick in progress, for displays.
+    pub fn truth_at(&self, t: SimTime) -> Observation {
+        let t = t.clamp(self.plant.tick_start(), self.plant.tick_end());
+        self.plant.truth(&self.pieces, t, self.newest().map_or(0, |newest| newest.frame))
+    }
+
+    /// How far along a path the footprint gets before it meets something, as things stand at an instant of the tick in progress;
+    /// see [`Plant::free_along`].
+    pub fn free_along(&self, path: &[plant::Pose], t: SimTime) -> f64 {
+        self.plant.free_along(path, t.clamp(self.plant.tick_start(), self.plant.tick_end()))
+    }
+
     /// Path driven since the frame behind the command in force was captured, metres, at an instant of the tick in
     /// progress; since the start while the initial command holds.
     pub fn blind_at(&self, t: SimTime) -> f64 {

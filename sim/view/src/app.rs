@@ -11,6 +11,7 @@ use bevy::window::{PresentMode, PrimaryWindow, WindowResolution};
 use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPostUpdateSet, EguiPrimaryContextPass, egui};
 use bevy_panorbit_camera::{PanOrbitCameraPlugin, PanOrbitCameraSystemSet};
 
+use crate::gauge::Verdict;
 use crate::hud::Callout;
 use crate::sim_thread::SimThread;
 use crate::snapshot::Snapshot;
@@ -193,6 +194,10 @@ fn callouts(newest: &Snapshot, eye: &Query<(&Camera, &GlobalTransform), With<cam
         let at = [lane.robot.pose.x as f32, lane.robot.pose.y as f32];
         let away = egui::vec2(0.0, -34.0 - 22.0 * lane.place as f32);
         call(shapes::place(at, 0.25), away, lanes::letter(lane.place).to_string(), lanes::chip(lane.place));
+    }
+    if let Some(gauge) = scene.instruments.gauge.as_ref().filter(|gauge| gauge.verdict() != Verdict::Fits) {
+        let end = gauge.path.last().copied().unwrap_or_default();
+        call(shapes::place(end, 0.0), egui::vec2(90.0, 40.0), gauge.words(), gauge.colour());
     }
     callouts
 }

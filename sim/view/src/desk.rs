@@ -9,7 +9,7 @@ use timing::{Schedule, SimTime, Span};
 use crate::labs::LabDesk;
 use crate::sim_thread::{Knob, Order};
 use crate::snapshot::{Phase, Snapshot};
-use crate::{Choice, Settings};
+use crate::{Choice, Instrument, Settings, Stretch};
 
 /// What a person can do. Keys, panels, cards and scripts all speak in these.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,6 +86,12 @@ pub enum Action {
     OpenLog(PathBuf),
     /// Whose fault was the collision?
     Blame,
+    /// An instrument on the right: show, hide.
+    Instrument(Instrument),
+    /// The waterfall shows this stretch of time, or the last inferences.
+    Stretch(Option<Stretch>),
+    /// The waterfall shows a stretch so many times as long, up to now.
+    Zoom(f64),
     /// A picture of the window.
     Shot,
     /// Close the card, or the help, or the window.
@@ -127,6 +133,10 @@ pub struct Desk {
     pub help: bool,
     /// The labs.
     pub labs: LabDesk,
+    /// The instrument on the right, in front of the labs.
+    pub instrument: Option<Instrument>,
+    /// The stretch of time that the waterfall shows; the last inferences if `None`.
+    pub stretch: Option<Stretch>,
     /// Whether the card of the ended run was closed.
     pub card_closed: bool,
     /// A picture is wanted.
@@ -161,6 +171,8 @@ impl Desk {
             bare: false,
             help: false,
             labs: LabDesk::default(),
+            instrument: None,
+            stretch: None,
             card_closed: false,
             shot: false,
             quit: false,
@@ -230,7 +242,9 @@ impl Desk {
     fn tell(&mut self, order: Order) {
         let same = |a: &Order| match (a, &order) {
             (Order::Change(a), Order::Change(b)) => std::mem::discriminant(a) == std::mem::discriminant(b),
-            (Order::Speed(_), Order::Speed(_)) | (Order::Scrub(_), Order::Scrub(_)) => true,
+            (Order::Speed(_), Order::Speed(_))
+            | (Order::Scrub(_), Order::Scrub(_))
+            | (Order::Map(_), Order::Map(_)) => true,
             _ => false,
         };
         self.outbox.retain(|waiting| !same(waiting));
@@ -325,9 +339,14 @@ impl Desk {
             Action::Eye(eye) => self.eye = Some(eye),
             Action::Bare => self.bare = !self.bare,
             Action::Help => self.help = !self.help,
-            Action::Labs => self.labs.open = !self.labs.open,
+            Action::Labs => {
+                // Behind an instrument they are open, but not seen.
+                self.labs.open = self.instrument.is_some() || !self.labs.open;
+                self.put(None);
+            }
             Action::Lab(which) => {
                 self.labs.open = true;
+                self.put(None);
                 self.labs.pick(which);
             }
             Action::Predict(choice) => self.labs.predict(choice),
@@ -375,13 +394,30 @@ impl Desk {
                 self.tell(Order::OpenLog(path));
             }
             Action::Blame => self.tell(Order::Blame),
+            Action::Instrument(which) => self.put(Some(which).filter(|which| self.instrument != Some(*which))),
+            Action::Stretch(stretch) => self.stretch = stretch,
+            Action::Zoom(factor) => {
+                // Half a second is about what the last inferences take.
+                let now = self.stretch.unwrap_or(Stretch { span: 500.0, back: 0.0 });
+                self.stretch = Some(now.zoomed(factor, 1.0));
+            }
             Action::Shot => self.shot = true,
             Action::Escape if self.bare => self.bare = false,
             Action::Escape if self.help => self.help = false,
             Action::Escape if self.over && !self.card_closed => self.card_closed = true,
+            Action::Escape if self.instrument.is_some() => self.put(None),
             Action::Escape if self.labs.open => self.labs.open = false,
             Action::Escape => self.quit = true,
         }
+    }
+
+    /// Puts an instrument on the right, or none.
+    fn put(&mut self, instrument: Option<Instrument>) {
+        let map = |of: Option<Instrument>| of == Some(Instrument::Map);
+        if map(self.instrument) != map(instrument) {
+            self.tell(Order::Map(map(instrument)));
+        }
+        self.instrument = instrument;
     }
 
     /// Opens a scenario with its own settings.

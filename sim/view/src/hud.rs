@@ -3,7 +3,7 @@
 use bevy_egui::egui::{self, Align, Color32, FontId, Layout, Painter, Pos2, Rect, RichText, Stroke, Ui};
 
 use crate::snapshot::{Badge, Scene};
-use crate::{Kept, panel, theme};
+use crate::{Kept, gauge, panel, theme};
 
 /// The numbers of an instant.
 pub(crate) fn hud(ui: &mut Ui, scene: &Scene) {
@@ -16,7 +16,7 @@ pub(crate) fn hud(ui: &mut Ui, scene: &Scene) {
     row(ui, "age of command", &age, Some(theme::GHOST));
     row(ui, "driven blind", &metres(scene.blind), Some(theme::BLIND));
     match scene.world.robot {
-        plant::Robot::Rover(_) => row(ui, "needs to stop", &metres(scene.stopping), Some(theme::STOPPING)),
+        plant::Robot::Rover(_) => stopping(ui, scene),
         plant::Robot::Balancer(_) => row(ui, "leans", &format!("{:.1} deg", scene.robot.pitch.to_degrees()), None),
     }
     row(ui, "clearance", &metres(scene.clearance), None);
@@ -31,6 +31,16 @@ pub(crate) fn hud(ui: &mut Ui, scene: &Scene) {
         panel::speed(playback.speed)
     };
     row(ui, "played at", &words, None);
+}
+
+/// What it needs to stop, against what there is.
+fn stopping(ui: &mut Ui, scene: &Scene) {
+    let Some(gauge) = &scene.instruments.gauge else { return };
+    let reaction = gauge.reaction.map_or("not known yet".into(), |r| format!("{} ms", panel::ms(r.ms())));
+    row(ui, "reaction", &reaction, None);
+    row(ui, "needs to stop", &format!("{:.2} m", gauge.needed()), Some(gauge.colour()));
+    gauge::show(ui, gauge);
+    ui.label(theme::strong(gauge.words()).size(theme::SMALL).color(gauge.colour()));
 }
 
 fn row(ui: &mut Ui, word: &str, value: &str, colour: Option<Color32>) {

@@ -2,7 +2,7 @@
 
 use bevy::input::keyboard::KeyCode;
 
-use crate::Action;
+use crate::{Action, Instrument};
 
 /// A key, what is written on it, and what it does.
 pub(crate) struct Key {
@@ -32,6 +32,11 @@ pub(crate) const KEYS: &[Key] = keys! {
     KeyT "T" "use the calibrated times" Action::Calibration;
     KeyC "C" "camera: follow, from above" Action::Camera;
     KeyP "P" "panels: hide, show" Action::Bare;
+    KeyV "V" "what the network saw" Action::Instrument(Instrument::Seen);
+    KeyM "M" "map of speed and latency" Action::Instrument(Instrument::Map);
+    Equal "+" "inferences: zoom in" Action::Zoom(0.5);
+    Minus "-" "inferences: zoom out" Action::Zoom(2.0);
+    Digit0 "0" "inferences: the last ones" Action::Stretch(None);
     KeyG "G" "labs: guided experiments" Action::Labs;
     KeyN "N" "fork time here: a second future" Action::Fork;
     KeyJ "J" "the next lane" Action::NextLane;
@@ -81,7 +86,7 @@ mod tests {
             assert_eq!(action(code(key.cap).unwrap()), Some((key.action)()), "{}", key.cap);
         }
         assert_eq!(action(code("3").unwrap()), Some(Action::Scenario(2)));
-        assert_eq!(code("0"), None);
+        assert_eq!(code("ä"), None);
         assert_eq!(code("Q"), None);
     }
 }

@@ -8,6 +8,7 @@ use scenario::{Compensation, Latency};
 use timing::{Schedule, Source, Trace};
 
 use crate::labs::{LabSheet, Settling};
+use crate::phase::MapState;
 use crate::script::Script;
 use crate::snapshot::Blaming;
 
@@ -126,6 +127,15 @@ pub trait Launcher: Send {
     fn settling(&mut self) -> Settling {
         Settling::default()
     }
+
+    /// The phase map of these settings, as far as it is known. Asked all the time, so it must not wait.
+    fn phase_map(&mut self, _settings: &Settings) -> MapState {
+        MapState::default()
+    }
+
+    /// Whether the phase map may be refined in the background. Asked all the time; where it says no for the first time it returns
+    /// when nothing is refined any more, so that nothing disturbs what is timed from then on.
+    fn refine(&mut self, _may: bool) {}
 
     /// Where the log of the present run of a lane is kept, and what went wrong with it. Asked all the time, so it must not wait.
     fn kept(&mut self, _lane: usize) -> Kept {

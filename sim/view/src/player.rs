@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use episode::{Change, Pumped, Turn};
+use scenario::Latency;
 use timing::{SimTime, Source, Span};
 
 use crate::lane::{self, Lane};
@@ -38,6 +39,8 @@ pub(crate) struct Player {
     paused: Option<SimTime>,
     speed: f64,
     hold: Option<SimTime>,
+    /// Whether the phase map is looked at.
+    mapped: bool,
     published: Instant,
 }
 
@@ -75,6 +78,7 @@ impl Player {
             paused: None,
             speed: settings.speed,
             hold: hold.then_some(SimTime::ZERO),
+            mapped: false,
             published: now,
         }
     }
@@ -89,6 +93,7 @@ impl Player {
                 Ok(order) => self.take(order),
                 Err(RecvTimeoutError::Timeout) => {}
             }
+            self.map();
             if live {
                 self.advance();
             }
@@ -103,6 +108,20 @@ impl Player {
         let (settling, blame) = (self.launcher.settling(), self.launcher.blaming());
         if (&settling, &blame, &kept) != (&self.shown.settling, &self.shown.blame, &self.shown.log) {
             (self.shown.settling, self.shown.blame, self.shown.log) = (settling, blame, kept);
+            self.publish();
+        }
+    }
+
+    /// Keeps the phase map; it is refined only where nothing that goes on could be timed. A paused run that is measured has its
+    /// next inference in hand.
+    fn map(&mut self) {
+        let over = matches!(self.shown.phase, Phase::Over(_) | Phase::Failed(_));
+        let measured = |lane: &Lane| lane.settings().latency == Latency::Measured;
+        let idle = over || (self.paused.is_some() && !self.lanes.iter().any(measured));
+        self.launcher.refine(idle && self.mapped);
+        let map = self.launcher.phase_map(&self.shown.settings);
+        if map != self.shown.map {
+            self.shown.map = map;
             self.publish();
         }
     }
@@ -155,6 +174,7 @@ impl Player {
                     self.launcher.blame(lane.place);
                 }
             }
+            Order::Map(looked_at) => self.mapped = looked_at,
             Order::Settle(lab, predicted) => self.launcher.settle(&lab, predicted),
             Order::Quit => {}
         }
@@ -245,6 +265,7 @@ impl Player {
             phase: Phase::Live,
             settling: self.shown.settling.clone(),
             blame: Blaming::Idle,
+            map: self.shown.map.clone(),
             ..Snapshot::empty(self.shown.settings.clone())
         };
         self.tie();

@@ -14,6 +14,7 @@
 //! look 1.5           # at this moment of the run, and stand there
 //! open run.mcap      # a log
 //! key B              # whose fault was it? then `blamed`: wait until it is known
+//! stretch 120 40     # the waterfall shows 120 ms that end 40 ms before now
 //! quit
 //! ```
 
@@ -22,7 +23,7 @@ use std::str::FromStr;
 
 use timing::{SimTime, Span};
 
-use crate::{Action, keys};
+use crate::{Action, Stretch, keys};
 
 /// What to do, in order.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -107,6 +108,7 @@ fn cue(line: &str) -> Result<Cue, String> {
         "open" => Cue::Act(Action::OpenLog(rest.into())),
         "blamed" => Cue::Blamed,
         "settled" => Cue::Settled,
+        "stretch" => Cue::Act(Action::Stretch(Some(stretch(rest)?))),
         "shot" if !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) => {
             Cue::Shot(rest.to_owned())
         }
@@ -120,6 +122,15 @@ fn eye(text: &str) -> Result<[f32; 3], String> {
     let inside = |eye: &[f32; 3]| eye.iter().all(|n| n.is_finite()) && eye[2] > 0.0;
     let eye = <[f32; 3]>::try_from(numbers).ok().filter(inside);
     eye.ok_or_else(|| format!("found camera `{text}`; expected yaw, pitch (degrees) and distance (metres)"))
+}
+
+fn stretch(text: &str) -> Result<Stretch, String> {
+    let (span, back) = text.split_once(char::is_whitespace).unwrap_or((text, "0"));
+    let (span, back): (f64, f64) = (value(span)?, value(back.trim())?);
+    let possible = span > 0.0 && back >= 0.0 && (span + back).is_finite();
+    possible.then_some(Stretch { span, back }).ok_or_else(|| {
+        format!("found stretch `{text}`; expected its length and how long before now it ends, milliseconds")
+    })
 }
 
 fn value<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
@@ -151,6 +162,7 @@ mod tests {
             ("latency fixd:1", "line 1"),
             ("hop", "line 1"),
             ("camera 1 2", "line 1"),
+            ("stretch 0", "line 1"),
         ] {
             assert!(Script::parse(text).unwrap_err().contains(place), "{text}");
         }

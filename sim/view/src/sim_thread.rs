@@ -49,6 +49,8 @@ pub enum Order {
     Blame,
     /// Settle this lab, with this prediction.
     Settle(String, usize),
+    /// The phase map is looked at, or not any more: only then it is refined.
+    Map(bool),
     /// Time goes no further than this; for scripts.
     Hold(Option<SimTime>),
     /// The window closes.

@@ -6,7 +6,9 @@ use episode::Outcome;
 use plant::{Observation, Pose, RobotState, World};
 use timing::{Counts, Fate, SimTime, Span, Stage};
 
+use crate::gauge::Gauge;
 use crate::labs::Settling;
+use crate::phase::MapState;
 use crate::{Kept, Settings};
 
 /// Everything the window shows of one instant.
@@ -28,6 +30,8 @@ pub struct Snapshot {
     pub log: Kept,
     /// What becomes of the runs that settle a lab.
     pub settling: Settling,
+    /// The phase map of this run's scenario.
+    pub map: MapState,
     /// The run, if one has been launched: of several lanes, the one in focus.
     pub scene: Option<Scene>,
     /// All lanes, that one among them.
@@ -184,6 +188,21 @@ pub struct Scene {
     pub playback: Playback,
     /// What the latency numbers are worth.
     pub badge: Badge,
+    /// What the instruments show.
+    pub instruments: Instruments,
+}
+
+/// What the instruments show of an instant.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Instruments {
+    /// What it needs to stop, and what is free ahead; `None` for a balancer.
+    pub gauge: Option<Gauge>,
+    /// What sensors without noise would give now.
+    pub truth: Option<Arc<Observation>>,
+    /// The free distance at which the scenario lets the robot see what is ahead, metres, if it says so.
+    pub sight: Option<f64>,
+    /// What of a reaction is no pure delay: sensing, links, the longest wait for a control instant, dead time and lag.
+    pub spent: Span,
 }
 
 /// How the run is played.
@@ -285,6 +304,7 @@ impl Snapshot {
             notice: String::new(),
             log: Kept::default(),
             settling: Settling::default(),
+            map: MapState::default(),
             scene: None,
             lanes: Vec::new(),
             focus: 0,

@@ -16,6 +16,8 @@ pub(crate) const GHOST: Color32 = Color32::from_rgb(0x0f, 0x7f, 0xcb);
 pub(crate) const BLIND: Color32 = Color32::from_rgb(0xd5, 0x5e, 0x00);
 /// Where the command in force takes the robot.
 pub(crate) const COMMITTED: Color32 = Color32::from_rgb(0x00, 0x9e, 0x73);
+/// In time only if nothing is lost.
+pub(crate) const LATE: Color32 = Color32::from_rgb(0xa8, 0x6e, 0x00);
 /// What it needs to stop.
 pub(crate) const STOPPING: Color32 = Color32::from_rgb(0x2b, 0x2f, 0x36);
 /// Range returns.

@@ -4,8 +4,11 @@ use bevy_egui::egui::{self, Align2, Frame, Id, LayerId, Margin, Order, Panel, Re
 
 use crate::card::Press;
 use crate::hud::Callout;
+use crate::limit::Limit;
 use crate::snapshot::{Phase, Snapshot};
-use crate::{Action, Desk, Kept, card, hud, keys, lab_panel, lanes, panel, plots, theme, timeline};
+use crate::waterfall::waterfall;
+use crate::{Action, Desk, Instrument, Kept, card, hud, keys, lab_panel, lanes, panel, phase_panel, plots, seen};
+use crate::{theme, timeline};
 
 /// Width of the panel on the left, points.
 const PANEL: f32 = 276.0;
@@ -40,12 +43,19 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
         panel::panel(ui, desk, snapshot, &mut actions);
     });
     let height = (ui.available_height() * 0.26).clamp(140.0, 230.0);
-    Panel::bottom("strip").exact_size(height).resizable(false).frame(paper).show(ui, |ui| strip(ui, snapshot));
+    Panel::bottom("strip").exact_size(height).resizable(false).frame(paper).show(ui, |ui| {
+        strip(ui, desk, snapshot, &mut actions);
+    });
     let bar = Frame::NONE.fill(theme::PAPER).inner_margin(Margin::symmetric(10, 2));
     Panel::bottom("timeline").exact_size(timeline::HEIGHT).resizable(false).frame(bar).show(ui, |ui| {
         timeline::bar(ui, &snapshot.timeline, &mut actions);
     });
-    if desk.labs.open {
+    if let (Some(instrument), Some(of)) = (desk.instrument, &snapshot.scene) {
+        Panel::right("instrument").exact_size(LABS).resizable(false).frame(paper).show(ui, |ui| match instrument {
+            Instrument::Seen => seen::show(ui, of, &mut actions),
+            Instrument::Map => phase_panel::show(ui, desk, snapshot, &mut actions),
+        });
+    } else if desk.labs.open {
         Panel::right("labs").exact_size(LABS).resizable(false).frame(paper).show(ui, |ui| {
             lab_panel::panel(ui, &desk.labs, &snapshot.settling, &mut actions);
         });
@@ -129,14 +139,17 @@ fn floating<R>(ctx: &egui::Context, id: &str, pivot: Align2, at: egui::Pos2, add
 }
 
 /// The age on the left, the waterfall on the right.
-fn strip(ui: &mut Ui, snapshot: &Snapshot) {
+fn strip(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
     let Some(scene) = &snapshot.scene else { return };
     let whole = ui.available_rect_before_wrap();
     let middle = whole.left() + whole.width() * 0.42;
     let left = Rect::from_min_max(whole.min, egui::pos2(middle - 9.0, whole.bottom()));
     let right = Rect::from_min_max(egui::pos2(middle + 9.0, whole.top()), whole.max);
-    ui.scope_builder(UiBuilder::new().max_rect(left), |ui| plots::age_strip(ui, &scene.ages));
-    ui.scope_builder(UiBuilder::new().max_rect(right), |ui| plots::waterfall(ui, &scene.lives, scene.now));
+    let limit = Limit::of(snapshot);
+    ui.scope_builder(UiBuilder::new().max_rect(left), |ui| plots::age_strip(ui, &scene.ages, limit));
+    ui.scope_builder(UiBuilder::new().max_rect(right), |ui| {
+        waterfall(ui, &scene.lives, scene.now, desk.stretch, limit, actions);
+    });
     ui.allocate_rect(whole, egui::Sense::hover());
 }
 
@@ -157,4 +170,4 @@ fn help(ui: &mut Ui, desk: &Desk) {
 
 #[cfg(test)]
 #[path = "window_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -8,8 +8,8 @@ use timing::{Counts, Fate, Rate, SimTime, Span, Stage};
 
 use super::*;
 use crate::desk::tests::settings;
-use crate::snapshot::{AgeStrip, Badge, Ending, Life, Playback, Scene};
-use crate::{Choice, Settings};
+use crate::snapshot::{AgeStrip, Badge, Ending, Instruments, Life, Playback, Scene};
+use crate::{Choice, Gauge, Settings};
 
 struct State {
     desk: Desk,
@@ -24,7 +24,7 @@ fn choices(names: &[&str]) -> Vec<Choice> {
     names.iter().map(|name| Choice { id: (*name).into(), title: (*name).into(), description: long.into() }).collect()
 }
 
-fn scene() -> Scene {
+pub(crate) fn scene() -> Scene {
     let pose = Pose { x: 7.0, y: 0.4, yaw: 0.3 };
     let world = World {
         tick: Rate::from_hz(240.0).unwrap(),
@@ -61,6 +61,18 @@ fn scene() -> Scene {
         lives: (0..30).map(life).collect(),
         playback: Playback { speed: 1.0, obtained: 0.5, paused: false, held: false },
         badge: Badge::Drifted,
+        instruments: Instruments {
+            gauge: Some(Gauge {
+                speed: 1.98,
+                reaction: Some(Span::from_ms(212.0)),
+                driven: 0.42,
+                braking: 0.98,
+                at_least: 0.98,
+                free: 1.3,
+                path: vec![],
+            }),
+            ..Instruments::default()
+        },
     }
 }
 
@@ -186,7 +198,7 @@ fn nothing_overflows() {
 #[test]
 fn the_legend_of_the_waterfall_and_the_numbers_are_there() {
     let harness = harness([1280.0, 800.0], settings(), Phase::Live);
-    for text in ["212 ms", "0.42 m", "0.98 m", "1.98 m/s", "4.84 s", "0.50x of 1x", "194", "141"] {
+    for text in ["212 ms", "0.42 m", "1.40 m", "1.98 m/s", "4.84 s", "0.50x of 1x", "194", "141"] {
         assert!(harness.query_all_by_label(text).next().is_some(), "{text}");
     }
     harness.get_by_label_contains("measured, disturbed");

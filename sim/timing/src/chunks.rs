@@ -54,7 +54,7 @@ impl Chunks {
     /// `d`: steps that an answer takes, which comes `latency` after its capture.
     pub fn delay(&self, latency: Span) -> usize {
         let period = self.period.0.max(1);
-        latency.0.max(0).div_ceil(period) as usize
+        latency.0.max(0).unsigned_abs().div_ceil(period.unsigned_abs()) as usize
     }
 
     /// When a command is meant to take hold.

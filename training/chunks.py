@@ -14,6 +14,7 @@ import onnx
 import onnxruntime
 import torch
 from onnx import numpy_helper
+from torch import nn
 
 import reference
 import train
@@ -51,17 +52,22 @@ class Batches:
 
     seed: int
     frozen: int = FROZEN
+    # Features of the scans and of their mirror images, in the place of scans.
+    seen: tuple = None
 
     def __post_init__(self):
         self.random = np.random.default_rng(self.seed)
 
     def __call__(self, data, index, mirror):
-        scan = torch.from_numpy(data[0][index].astype(np.float32) / 65535)
+        if self.seen:
+            scan = torch.from_numpy(self.seen[mirror][index].astype(np.float32))
+        else:
+            scan = torch.from_numpy(data[0][index].astype(np.float32) / 65535)
+            scan = scan.flip(2) if mirror else scan
         state, costs = torch.from_numpy(data[1][index]), torch.from_numpy(data[2][index].astype(np.float32))
         commands = torch.from_numpy(data[4][index])
         delay = torch.from_numpy(self.random.integers(-self.frozen // 2, self.frozen + 1, len(index)).clip(0))
         if mirror:
-            scan = scan.flip(2)
             state = state * torch.tensor([1, -1, 1, 1, -1, 1.0])
             costs = costs.view(-1, STEPS, CLASSES // YAWS, YAWS).flip(3).reshape(-1, STEPS, CLASSES)
             commands = commands * torch.tensor([1.0, -1.0])
@@ -80,8 +86,33 @@ class Batches:
         return (scan, state, prefix), target
 
 
+class Head(nn.Module):
+    """All but the convolutions, which are left as they are: fed what they made of the scans."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+        network.convs.requires_grad_(False)
+
+    def forward(self, seen, state, prefix):
+        return self.network.think(seen, state, prefix)
+
+
+def see(network, scans):
+    """What the convolutions make of the scans, and of their mirror images."""
+    found = []
+    for mirror in False, True:
+        parts = []
+        for at in range(0, len(scans), 256):
+            some = torch.from_numpy(scans[at:at + 256].astype(np.float32) / 65535)
+            with torch.no_grad():
+                parts.append(network.see(some.flip(2) if mirror else some).numpy().astype(np.float16))
+        found.append(np.concatenate(parts))
+    return tuple(found)
+
+
 def start():
-    """The trunk of `pilot`, which has learnt to see; what makes a chunk of it is new."""
+    """The convolutions of `pilot`, which have learnt to see, and what else fits; what makes a chunk of it is new."""
     torch.manual_seed(4)
     network = Chunker()
     graph = onnx.load(ROOT / "assets/models/pilot.onnx").graph
@@ -96,7 +127,7 @@ def start():
 def make(zoo):
     """Collects, trains, exports: the network and its file. Resumes as the other stages do."""
     args, quick = zoo.args, zoo.args.quick
-    episodes, steps = (3, 40) if quick else (args.chunk_episodes, args.chunk_steps)
+    episodes, steps, fine = (3, 40, 10) if quick else (args.chunk_episodes, args.chunk_steps, args.chunk_fine_steps)
     courses = COURSES[:2] if quick else COURSES
     # No two crowds are alike, nor two who step out: it takes more of them.
     people = ["step_out"] if quick else ["lesson", "step_out", "crowd"]
@@ -113,9 +144,19 @@ def make(zoo):
     collect("expert-people", people, 2 * episodes)
     collect("pilot", courses, episodes, *pilot)
     network = start()
-    for name, count in ("chunks-first", steps), ("chunks", 2 * steps):
-        work = lambda n, name=name, count=count: train.fit(
-            n, load(folders), count, 1.5e-3, count, 192, Batches(count), zoo.path(f"{name}.unfinished"))
+
+    def head(name):
+        def work(network):
+            data = load(folders)
+            seen = see(network, data[0])
+            train.fit(Head(network), data, steps, 2e-3, len(folders), 256, Batches(len(folders), seen=seen), zoo.path(f"{name}.unfinished"))
+        return work
+
+    def all_of_it(network):
+        network.requires_grad_(True)
+        train.fit(network, load(folders), fine, 3e-4, 5, 192, Batches(5), zoo.path("chunks.unfinished"))
+
+    for name, work in ("chunks-first", head("chunks-first")), ("chunks-second", head("chunks-second")), ("chunks", all_of_it):
         network = zoo.kept(name, network, work)
         path = zoo.path(f"{name}.onnx")
         if not path.exists():
@@ -124,7 +165,7 @@ def make(zoo):
             drives = ["--trust", "--model", str(path)]
             collect("dagger", courses, episodes, *drives)
             collect("dagger-people", people, 2 * episodes, *drives)
-    facts = {"training_seeds": TRAIN_SEED, "held_out_seeds": HELD_OUT_SEED, "steps": 3 * steps, "rounds": 1,
+    facts = {"training_seeds": TRAIN_SEED, "held_out_seeds": HELD_OUT_SEED, "steps": [steps, steps, fine], "rounds": 1,
              "episodes": episodes * (3 * len(courses) + 4 * len(people)), "trunk": "pilot"}
     return network, path, facts
 

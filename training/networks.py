@@ -27,7 +27,8 @@ class Pilot(nn.Module):
         self.dense = nn.Linear(23 * widths[-1] + 32, dense)
         self.logits = nn.Linear(dense, CLASSES)
 
-    def trunk(self, scan, state):
+    def see(self, scan):
+        """Features of the scan, [N, 1472]."""
         # Nearness tells a metre from two better than range does; x and y tell what is in the way.
         near = 0.1 / (scan + 0.1)
         newest, nearest = scan[:, 0:1], near[:, 0:1]
@@ -36,10 +37,13 @@ class Pilot(nn.Module):
             x = torch.relu(conv(x))
             for _ in range(self.echoes if i == 0 else 0):
                 x = torch.relu(self.echo(x))
-        return torch.cat([x.flatten(1), torch.relu(self.state(state))], 1)
+        return x.flatten(1)
+
+    def trunk(self, seen, state):
+        return self.dense(torch.cat([seen, torch.relu(self.state(state))], 1))
 
     def forward(self, scan, state):
-        return self.logits(torch.relu(self.dense(self.trunk(scan, state))))
+        return self.logits(torch.relu(self.trunk(self.see(scan), state)))
 
     def examples(self):
         """Inputs by name, and the name of the output."""
@@ -64,7 +68,10 @@ class Chunker(Pilot):
         self.logits = nn.Linear(features, CLASSES)
 
     def forward(self, scan, state, prefix):
-        steps = torch.relu(self.step(torch.relu(self.dense(self.trunk(scan, state)) + self.prefix(prefix.flatten(1)))))
+        return self.think(self.see(scan), state, prefix)
+
+    def think(self, seen, state, prefix):
+        steps = torch.relu(self.step(torch.relu(self.trunk(seen, state) + self.prefix(prefix.flatten(1)))))
         return self.logits(steps.unflatten(1, (STEPS, -1)))
 
     def examples(self):

@@ -4,6 +4,7 @@ mod balance;
 mod blame;
 mod braking;
 mod budget;
+mod chunks;
 mod cli;
 mod compare;
 mod compensation;

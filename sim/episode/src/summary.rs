@@ -72,6 +72,8 @@ pub struct Summary {
     pub in_flight: u64,
     /// Outputs that were not finite.
     pub unusable: u64,
+    /// Action chunks that were over before the next took over.
+    pub ran_out: u64,
     /// `a - c` of applied frames.
     pub latency_ms: Percentiles,
     /// The measured link to a device elsewhere and back; half of it is how far its split may be off. Zero where there is none.
@@ -122,6 +124,7 @@ impl Summary {
             lost: counts.lost,
             in_flight: counts.in_flight,
             unusable: stats.unusable,
+            ran_out: stats.ran_out,
             latency_ms: Percentiles::of(&stats.latencies),
             link_ms: Percentiles::of(&stats.links),
             age_ms: AgeMs { p50: ages.p50, p99: ages.p99, max: stats.age_peak.ms() },

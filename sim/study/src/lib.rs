@@ -41,7 +41,7 @@ mod verdict;
 
 pub use ages::Ages;
 pub use blame::{Accused, Blame, Inquiry, Interval, Part, Tried, Verdict, WhatIf, blame, blame_chart};
-pub use budget::{AtSpeed, Budget, Question, budget, budget_chart};
+pub use budget::{AtSpeed, Budget, OverNetwork, Question, budget, budget_chart};
 pub use candidates::{Candidate, devices, measured, modelled, stored};
 pub use chart::{latency_chart, success_chart};
 pub use compare::{Plan, compare};

@@ -134,7 +134,7 @@ impl EngineCache {
                 continue;
             }
             let mut hash = Sha256::new();
-            std::io::copy(&mut File::open(entry.path())?, &mut hash)?;
+            hash.update(fs::read(entry.path())?);
             found.insert(name, hex(&hash.finalize()));
         }
         Ok(found)

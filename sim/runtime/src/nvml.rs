@@ -27,7 +27,7 @@ fn nvml() -> Option<&'static Nvml> {
 /// The GPU that CUDA counts first.
 fn device() -> Option<Device<'static>> {
     let gpu = driver::gpu().as_ref().ok()?;
-    let by_place = gpu.pci.as_ref().and_then(|pci| nvml()?.device_by_pci_bus_id(pci).ok());
+    let by_place = gpu.pci.as_ref().and_then(|pci| nvml()?.device_by_pci_bus_id(pci.as_str()).ok());
     by_place.or_else(|| nvml()?.device_by_index(0).ok())
 }
 

@@ -1,5 +1,9 @@
 """Makes a network cheaper: channels removed, weights and activations in eight bits, weights in sixteen."""
 
+import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is loaded
+
 import copy
 import math
 import tempfile

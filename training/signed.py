@@ -5,6 +5,10 @@
     deadtime measure pilot-signed.onnx --runtime tensorrt --precision int8
 """
 
+import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is loaded
+
 import argparse
 from pathlib import Path
 

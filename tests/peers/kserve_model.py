@@ -5,6 +5,10 @@
 KServe listens on every address of the machine, so the test starts it in a network namespace of its own.
 """
 
+import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is loaded
+
 import argparse
 from pathlib import Path
 

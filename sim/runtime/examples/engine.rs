@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use runtime::{MeasureOptions, Options, RuntimeError};
 
 fn main() -> ExitCode {
+    runtime::refuse_telemetry();
     let args: Vec<String> = std::env::args().skip(1).collect();
     let result = match args.first().map(String::as_str) {
         // What an isolated model needs of its host program.

@@ -13,7 +13,7 @@ use crate::synthetic::{shape, synthetic};
 use crate::tensorrt::{self, Wanted};
 use crate::waiting::waiting;
 use crate::{
-    Engine, EngineInfo, Isolation, ModelInfo, Options, Requested, Rung, RuntimeError, Tensor, driver, fetch, library,
+    Engine, EngineInfo, Isolation, ModelInfo, Options, Precision, Requested, Rung, RuntimeError, Tensor, driver, fetch, library,
 };
 
 /// No model takes longer to load on a processor.
@@ -47,7 +47,7 @@ pub fn load(model: &Path, options: &Options) -> Result<Box<dyn Engine>, RuntimeE
 fn isolated(model: ModelInfo, options: &Options) -> Result<Box<dyn Engine>, RuntimeError> {
     let library = find_for(options);
     if let (Requested::Exactly(rung @ Rung::OnnxRuntimeCpu), Err(reason)) = (options.requested, &library) {
-        return Err(RuntimeError::Missing { rung, reason: reason.clone(), help: rung.help().to_owned() });
+        return Err(RuntimeError::Missing { rung, reason: reason.clone(), help: rung.help(reason).to_owned() });
     }
     let options = Options { library: library.as_ref().ok().cloned(), ..options.clone() };
     let mut engine = match ChildEngine::start(model.clone(), options.clone()) {
@@ -104,7 +104,8 @@ pub(crate) fn walk(model: &Model, options: &Options) -> Result<Box<dyn Engine>, 
     }
     match (options.requested, refused.pop()) {
         (Requested::Exactly(rung), Some((_, reason))) => {
-            Err(RuntimeError::Missing { rung, reason, help: rung.help().to_owned() })
+            let help = rung.help(&reason).to_owned();
+            Err(RuntimeError::Missing { rung, reason, help })
         }
         (_, last) => {
             refused.extend(last);
@@ -164,6 +165,9 @@ fn attempt(
     if info.obtained != Rung::TensorRt || !library::has_tensorrt(&library.path) || tensorrt::version().is_none() {
         return build(None).map_err(|(reason, _)| reason);
     }
+    // What TensorRT leaves over runs on CUDA: where that is missing, nothing is built either.
+    let plain = Options { precision: Precision::Fp32, cuda_graph: false, dla: None, ..options.clone() };
+    onnxruntime::probe(library, Rung::Cuda, &plain)?;
     let mut cache = open_cache(library, model, wanted, options);
     if !cache.as_ref().is_some_and(EngineCache::built) {
         return build_engine(cache, model, options, build);
@@ -328,7 +332,7 @@ fn look(rung: Rung, options: &Options) -> Result<String, String> {
     if rung == Rung::Rten {
         return Ok(embedded::VERSION.to_owned());
     }
-    let with_help = |reason: String| format!("{reason}; {}", rung.help());
+    let with_help = |reason: String| format!("{reason}; {}", rung.help(&reason));
     let library = open_library(rung, options).map_err(with_help)?;
     onnxruntime::probe(&library, rung, options).map_err(with_help)
 }

@@ -67,6 +67,7 @@ pub use lanes::{block_on, in_lanes};
 pub use limits::{Limits, limits};
 pub use measure::{MeasureOptions, Measurement, OVERRUN, measure, measure_on, unsteady};
 pub use model::inspect;
+pub use onnxruntime::refuse_telemetry;
 pub use options::{Isolation, Optimisation, Options, Precision};
 pub use pieces::{Piece, gpu_pieces, has_gpu};
 pub use power::{Meter, Power};

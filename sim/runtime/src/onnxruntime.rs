@@ -1,5 +1,7 @@
 //! The engine on ONNX Runtime, loaded at run time: processor, CUDA and TensorRT.
 
+#![allow(unsafe_code, reason = "the environment is the one way to keep ONNX Runtime from reporting to its makers")]
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -38,12 +40,25 @@ static LAST_ERROR: Mutex<String> = Mutex::new(String::new());
 /// What it warned of since somebody asked, as far as it is about the DLA.
 static WARNINGS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
+/// Keeps ONNX Runtime from reporting to its makers. Call it first thing in `main`, while there is but one thread.
+///
+/// Since 1.29 its builds for Linux collect what runs and send it, unless this variable stands in the environment when the library is
+/// loaded: `with_telemetry(false)` comes after the first report, which is kept in the user's cache until it can be sent.
+pub fn refuse_telemetry() {
+    const NAME: &str = "ORT_DISABLE_TELEMETRY";
+    if std::env::var_os(NAME).is_none_or(|value| value != "1") {
+        // SAFETY: programs call this before they start a thread. Where one did not, this is before ONNX Runtime is loaded, once.
+        unsafe { std::env::set_var(NAME, "1") };
+    }
+}
+
 /// The library this process has loaded, or `path`.
 pub(crate) fn open(path: &Path) -> Result<Arc<Library>, String> {
     let mut slot = LIBRARY.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(library) = slot.as_ref() {
         return Ok(library.clone());
     }
+    refuse_telemetry();
     // Never `ort::init()`: it panics when the library is missing.
     let builder = ort::init_from(path).map_err(|e| one_line(&e.to_string()))?;
     let environment = builder
@@ -87,6 +102,13 @@ pub(crate) fn one_line(message: &str) -> String {
     let mut line = message.trim().lines().next().unwrap_or("no reason given");
     for noise in ["[ONNXRuntimeError] : ", " : FAIL : ", " with error: "] {
         line = line.split_once(noise).map_or(line, |(_, rest)| rest);
+    }
+    // Where it was raised: a file of its own sources, and a function.
+    if line.starts_with('/')
+        && let Some((place, rest)) = line.split_once(") ")
+        && place.contains(".cc:")
+    {
+        line = rest;
     }
     let line = line.strip_suffix(": No such file or directory").unwrap_or(line);
     line.trim_end_matches('.').chars().take(400).collect()
@@ -281,7 +303,9 @@ fn with_cause<R>(error: &ort::Error<R>) -> String {
     let text = one_line(error.message());
     let logged = std::mem::take(&mut *LAST_ERROR.lock().unwrap_or_else(PoisonError::into_inner));
     let logged = one_line(&logged);
-    if logged.contains(": cannot open shared object file") && logged != text {
+    // How the loader of the C library says that a file is missing, or of another version.
+    let said = [": cannot open shared object file", ": undefined symbol: ", ": version `"];
+    if said.iter().any(|said| logged.contains(said)) && logged != text {
         return format!("{text} ({logged})");
     }
     text
@@ -369,4 +393,20 @@ fn providers(rung: Rung, wanted: &Wanted, cache: Option<&Path>) -> Vec<Execution
     }
     // What TensorRT cannot take runs on CUDA.
     vec![tensorrt.build().error_on_failure(), cuda.build().error_on_failure()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_told_without_their_noise() {
+        let raised = "/onnxruntime_src/onnxruntime/core/session/provider_bridge_ort.cc:2465 onnxruntime::ProviderInfo_CUDA& \
+                      onnxruntime::GetProviderInfo_CUDA() CUDA Provider not available, can't get interface for it\n";
+        assert_eq!(one_line(raised), "CUDA Provider not available, can't get interface for it");
+        let missing = "[ONNXRuntimeError] : 1 : FAIL : Failed to load library /x/libonnxruntime_providers_tensorrt.so with error: \
+                       libnvinfer.so.10: cannot open shared object file: No such file or directory";
+        assert_eq!(one_line(missing), "libnvinfer.so.10: cannot open shared object file");
+        assert_eq!(one_line(""), "no reason given");
+    }
 }

@@ -110,6 +110,9 @@ fn no_dla(rung: Rung, precision: Precision, jetson: bool) -> Option<&'static str
     }
 }
 
+/// How the reason begins for which a model cannot be run in int8.
+pub(crate) const INT8: &str = "int8 needs a model with its own symmetric int8 quantisation";
+
 /// TensorRT reads int8 from QDQ pairs whose zero points are 0; it leaves unsigned ones to CUDA, piece by piece.
 fn int8_form(form: Quantised) -> Result<(), String> {
     let why = match form {
@@ -117,10 +120,7 @@ fn int8_form(form: Quantised) -> Result<(), String> {
         Quantised::No => "this one has none",
         Quantised::Unsigned => "this one's is unsigned, as processors like it",
     };
-    Err(format!(
-        "int8 needs a model with its own symmetric int8 quantisation (QuantizeLinear and DequantizeLinear), and {why}; ask \
-         for fp16, or quantise it so (training/signed.py)"
-    ))
+    Err(format!("{INT8} (QuantizeLinear and DequantizeLinear with zero points of 0), and {why}"))
 }
 
 /// The options of ONNX Runtime's TensorRT provider, by its own names.
@@ -251,7 +251,7 @@ mod tests {
         let options = asked(Precision::Int8, false, None);
         for (form, expected) in [(Quantised::No, "this one has none"), (Quantised::Unsigned, "this one's is unsigned")] {
             let why = Wanted::on(Rung::TensorRt, &options, || form, false).unwrap_err();
-            assert!(why.contains(expected) && why.contains("ask for fp16"), "{why}");
+            assert!(why.contains(expected) && Rung::TensorRt.help(&why).contains("signed.py"), "{why}");
             assert!(Wanted::on(Rung::OnnxRuntimeCpu, &options, || form, false).is_ok(), "others run it as it is");
         }
         let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use episode::{Driver, Episode, Summary, Supply};
 use miette::{IntoDiagnostic, Report, Result, WrapErr, miette};
-use runtime::{Engine, EngineInfo, Measurement, Optimisation, Options, Requested, Rung, Worker};
+use runtime::{Engine, EngineInfo, Measurement, Optimisation, Options, Precision, Requested, Rung, Worker};
 use scenario::{Compensation, Latency, PilotSpec, Setup};
 use study::StudyError;
 pub use study::{engine_name, runtime_line};
@@ -52,6 +52,15 @@ pub struct RuntimeOptions {
     /// auto (the first that works), tensorrt, cuda, onnxruntime, rten
     #[arg(long, value_name = "R", default_value = "auto")]
     pub runtime: Requested,
+    /// TensorRT's precision: fp32, fp16, int8 (the model must carry its quantisation). Others run a model as it was exported
+    #[arg(long, value_name = "P", default_value_t)]
+    pub precision: Precision,
+    /// Launch a GPU's kernels as one CUDA graph: less overhead for small networks (tensorrt, cuda)
+    #[arg(long)]
+    pub cuda_graph: bool,
+    /// Build for core N of a Jetson's DLA (tensorrt, fp16 or int8); layers that are not for it stay on the GPU
+    #[arg(long, value_name = "N")]
+    pub dla: Option<u32>,
     /// Fetch nothing: where ONNX Runtime is missing, networks run on the built-in rten
     #[arg(long)]
     pub offline: bool,
@@ -65,11 +74,27 @@ impl RuntimeOptions {
     pub fn options(&self) -> Options {
         Options {
             requested: self.runtime,
+            precision: self.precision,
+            cuda_graph: self.cuda_graph,
+            dla: self.dla,
             offline: self.offline,
             optimisation: self.optimisation,
             trusted: assets::trusted_models(),
             ..Options::default()
         }
+    }
+
+    /// What of it a log keeps, by option, as typed: how the network was run, not what the robot did.
+    pub fn to_map(&self) -> BTreeMap<String, String> {
+        let mut map = BTreeMap::new();
+        if self.precision != Precision::default() {
+            map.insert("precision".to_owned(), self.precision.to_string());
+        }
+        if self.cuda_graph {
+            map.insert("cuda-graph".to_owned(), "true".to_owned());
+        }
+        map.extend(self.dla.map(|core| ("dla".to_owned(), core.to_string())));
+        map
     }
 }
 
@@ -345,11 +370,20 @@ pub fn engine(model: &str, options: &Options) -> Result<Box<dyn Engine>> {
 }
 
 /// Joins a setup with what runs its network; `load` gives the worker of a model.
-pub fn launch(mut setup: Setup, load: impl FnOnce(&str) -> Result<Worker>) -> Result<Launched> {
-    let latency = setup.latency.clone();
-    let mut remarks = Vec::new();
+pub fn launch(setup: Setup, load: impl FnOnce(&str) -> Result<Worker>) -> Result<Launched> {
     // Before a worker is started: what is wrong with it is told at once.
     let source = source_of(&setup)?;
+    launch_from(setup, source, load)
+}
+
+/// The same with another source of service times than the setup's.
+pub fn launch_from(
+    mut setup: Setup,
+    source: Source,
+    load: impl FnOnce(&str) -> Result<Worker>,
+) -> Result<Launched> {
+    let latency = setup.latency.clone();
+    let mut remarks = Vec::new();
     if let Some(device) = source.device() {
         remarks.push(format!("modelled: {} ({})", device.profile.label, device.profile.source));
     }

@@ -41,6 +41,7 @@ pub fn header(
         model: labels.model.clone(),
         model_sha256: engine.map(|info| info.model.sha256.clone()).filter(|sha256| !sha256.is_empty()),
         runtime_requested: remote.map_or(runtime.runtime, |info| info.requested).to_string(),
+        runtime_options: if remote.is_some() { std::collections::BTreeMap::new() } else { runtime.to_map() },
         runtime_obtained: labels.runtime.clone(),
         schedule: setup.line.schedule.to_string(),
         device: remote.map_or_else(processor, |info| info.version.clone()),

@@ -85,6 +85,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // Before there is a second thread.
+    runtime::refuse_telemetry();
     let result = match Cli::parse().command.unwrap_or_else(|| Command::Window(commands::window::Args::default())) {
         Command::Run(args) => commands::run::run(&args),
         Command::Test(args) => commands::test::run(&args),

@@ -103,6 +103,13 @@ pub fn verdict(summary: &Summary) -> String {
             link.p50, link.p99, link.max
         );
     }
+    if let Some(other) = &summary.link_all_out {
+        let _ = writeln!(
+            text,
+            "  split      all of it on the way back, as driven: {outcome}, {} dropped; all on the way out: {}, {} dropped",
+            summary.dropped, other.outcome, other.dropped
+        );
+    }
     let _ = writeln!(text, "  age        p50 {:.2}  p99 {:.2}  max {:.2} ms", age_ms.p50, age_ms.p99, age_ms.max);
     let _ = writeln!(
         text,

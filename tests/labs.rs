@@ -21,7 +21,7 @@ fn labs(args: &[&str], data: &std::path::Path) -> Output {
 
 #[test]
 fn the_modelled_labs_come_out_as_they_say() {
-    for lab in ["stale-predictions", "throughput", "edge-or-cloud", "maximum-latency"] {
+    for lab in ["stale-predictions", "throughput", "edge-or-cloud", "maximum-latency", "memory-cliff"] {
         let output = deadtime(&["labs", lab, "--check", "--json"]);
         let report = json(&output);
         assert_eq!(output.status.code(), Some(0), "{report:#}");
@@ -111,7 +111,7 @@ fn a_lab_is_walked_and_its_answers_are_kept() {
     let told: Vec<_> = answers.iter().map(|answer| (answer["predicted"].as_u64(), answer["right"].as_bool())).collect();
     assert_eq!(told, [(Some(2), Some(false)), (Some(4), Some(true))]);
     assert_eq!(answers[0]["results"]["checks"].as_array().map(Vec::len), Some(4), "{report:#}");
-    assert_eq!(report["labs"].as_array().map(Vec::len), Some(8));
+    assert_eq!(report["labs"].as_array().map(Vec::len), Some(9));
     let list = labs(&[], &dir);
     let list = String::from_utf8_lossy(&list.stdout).into_owned();
     assert!(list.contains("maximum-latency        done"), "{list}");

@@ -29,6 +29,14 @@ fn program(args: &[&str]) -> Command {
     command
 }
 
+/// The program by way of another one.
+fn by(way: &[&str], args: &[&str]) -> Output {
+    let Some((first, rest)) = way.split_first() else { return deadtime(args) };
+    let mut command = Command::new(first);
+    command.args(rest).arg(env!("CARGO_BIN_EXE_deadtime")).args(args).current_dir(root());
+    command.output().expect("it starts")
+}
+
 pub(crate) fn serve(more: &[&str]) -> Server {
     let args = ["serve", "--bind", "127.0.0.1:0", "--models", "pilot", "--runtime", "rten", "--offline"];
     let process = program(&[&args, more].concat()).stdout(Stdio::piped()).spawn().expect("the server starts");
@@ -50,9 +58,15 @@ fn stderr(output: &Output) -> String {
 
 /// Runs the lesson on a target, then its log, then here with the times of the log.
 fn run_replay_and_run_here(address: &str, dir: &Path, runtime: &str) -> (serde_json::Value, String) {
+    run_within(&[], address, dir, runtime)
+}
+
+/// The same, the run on the target by way of another program, such as `ip netns exec NAME`.
+fn run_within(way: &[&str], address: &str, dir: &Path, runtime: &str) -> (serde_json::Value, String) {
     let log = dir.join("far.mcap");
     let far = ["run", "lesson", "--latency", "measured", "--unpaced", "--seed", "3", "--target", address];
-    let far = json(&deadtime(&[&far[..], &["--log", text(&log), "--json"]].concat()));
+    let far = [&far[..], &["--log", text(&log), "--json"]].concat();
+    let far = json(&by(way, &far));
     let replayed = deadtime(&["replay", text(&log), "--json"]);
     assert_eq!(replayed.status.code(), Some(0), "{}", stderr(&replayed));
     assert_eq!(json(&replayed)["digest"], far["digest"]);
@@ -74,6 +88,10 @@ fn a_run_on_a_target_is_the_run_here_with_the_same_trace() {
     assert!(runtime.contains("on rten 0."), "the target's own runtime: {runtime}");
     assert!(far["link_ms"]["p50"].as_f64().is_some_and(|ms| ms > 0.0), "{far}");
     assert_eq!((far["lost"].as_u64(), far["trusted"].as_bool()), (Some(0), Some(false)), "unpaced: {far}");
+    // A round trip tells only the sum of its ways: the other extreme was driven too.
+    let other = &far["link_all_out"];
+    assert_eq!(other["outcome"], far["outcome"], "{far}");
+    assert!(other["latency_ms"]["p50"].as_f64() > far["link_ms"]["p50"].as_f64(), "{far}");
     // What was measured is the device's, and the link stands beside it.
     let trace = dir.join("there.json");
     let measured = ["measure", "pilot", "--target", &server.address, "--count", "50", "--json", "--out", text(&trace)];
@@ -104,6 +122,77 @@ fn a_target_that_is_killed_in_a_run_is_exit_3_and_replays() {
     let replayed = deadtime(&["replay", text(&log), "--json"]);
     assert_eq!(replayed.status.code(), Some(0), "{}", stderr(&replayed));
     assert_eq!(json(&replayed)["digest"], report["digest"]);
+}
+
+/// What becomes of a connection in the middle of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Cut {
+    Hung,
+    Reset,
+    Noise,
+    Slow,
+}
+
+/// Stands between a run and its target: forwards this many bytes of answers, then does `cut` to every connection.
+fn between(server: &Server, cut: Cut, bytes: usize) -> String {
+    let target = server.address.strip_prefix("grpc://").expect("an address").to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("grpc://{}", listener.local_addr().expect("an address"));
+    let passed = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    std::thread::spawn(move || {
+        for near in listener.incoming().flatten() {
+            let Ok(far) = TcpStream::connect(&target) else { continue };
+            let (Ok(mut there), Ok(mut back)) = (near.try_clone(), far.try_clone()) else { continue };
+            let passed = passed.clone();
+            std::thread::spawn(move || {
+                let (mut near, mut buffer) = (near, [0; 4096]);
+                while let Ok(n) = back.read(&mut buffer)
+                    && n > 0
+                {
+                    if passed.fetch_add(n, std::sync::atomic::Ordering::Relaxed) > bytes {
+                        match cut {
+                            // Open, and silent.
+                            Cut::Hung => std::thread::sleep(Duration::from_secs(60)),
+                            Cut::Reset => break,
+                            Cut::Noise => buffer[..n].fill(0xa5),
+                            Cut::Slow => std::thread::sleep(Duration::from_millis(600)),
+                        }
+                    }
+                    if near.write_all(&buffer[..n]).is_err() {
+                        break;
+                    }
+                }
+                let _ = near.shutdown(std::net::Shutdown::Both);
+            });
+            std::thread::spawn(move || std::io::copy(&mut there, &mut &far));
+        }
+    });
+    address
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "that nothing hangs is seen on a clock")]
+fn a_target_that_is_lost_in_any_way_is_exit_3_with_a_story_and_replays() {
+    let server = serve(&[]);
+    for cut in [Cut::Hung, Cut::Reset, Cut::Noise, Cut::Slow] {
+        let (_keep, dir) = folder();
+        let log = dir.join("run.mcap");
+        // The answers of some forty frames, the warm-up among them.
+        let address = between(&server, cut, 40 * 400);
+        let run = ["run", "lesson", "--latency", "measured", "--unpaced", "--target-timeout", "300"];
+        let begun = std::time::Instant::now();
+        let output = deadtime(&[&run[..], &["--target", &address, "--log", text(&log), "--json"]].concat());
+        let report = json(&output);
+        assert_eq!(output.status.code(), Some(3), "{cut:?}: {report}");
+        let story = report["complaints"][0].as_str().unwrap_or_default();
+        assert!(story.contains("the runtime failed") && story.contains("the target grpc://"), "{cut:?}: {story}");
+        assert!(report["inferences"].as_u64() > Some(10) && report["lost"].as_u64() > Some(2), "{cut:?}: {report}");
+        assert_eq!(report["outcome"], "timeout", "it stands still, {cut:?}: {report}");
+        assert!(begun.elapsed() < Duration::from_secs(60), "{cut:?}: {:?}", begun.elapsed());
+        let replayed = deadtime(&["replay", text(&log), "--json"]);
+        assert_eq!(replayed.status.code(), Some(0), "{cut:?}: {}", stderr(&replayed));
+        assert_eq!(json(&replayed)["digest"], report["digest"], "{cut:?}");
+    }
 }
 
 #[test]
@@ -292,6 +381,74 @@ fn mlserver_drives_the_robot() {
     assert!(runtime.contains("mlserver") && runtime.contains("residence not reported"), "{runtime}");
     assert_eq!((far["outcome"].as_str(), far["lost"].as_u64()), (Some("goal"), Some(0)), "{far}");
     assert_eq!(far["link_ms"]["max"], 0.0, "not known, so not told: {far}");
+}
+
+/// A network namespace, gone with the test: what listens in it on every address is reached by nobody else.
+struct Namespace(String);
+
+impl Namespace {
+    fn new() -> Option<Self> {
+        let name = format!("deadtime-{}", std::process::id());
+        let ip = |args: &[&str]| Command::new("ip").args(args).output().is_ok_and(|output| output.status.success());
+        if !ip(&["netns", "add", &name]) {
+            return None;
+        }
+        let namespace = Self(name);
+        ip(&["-n", &namespace.0, "link", "set", "lo", "up"]).then_some(namespace)
+    }
+
+    fn way(&self) -> [&str; 4] {
+        ["ip", "netns", "exec", &self.0]
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "del", &self.0]).status();
+    }
+}
+
+#[test]
+fn kserve_drives_the_robot() {
+    let Some(python) = std::env::var_os("KSERVE_PYTHON") else {
+        eprintln!("SKIPPED: no KServe (pip install kserve onnxruntime, and set KSERVE_PYTHON to that environment's python)");
+        return;
+    };
+    let Some(namespace) = Namespace::new() else {
+        eprintln!("SKIPPED: no network namespace can be made here (it takes root), and KServe listens on every address");
+        return;
+    };
+    let (_keep, dir) = folder();
+    let log = std::fs::File::create(dir.join("kserve.log")).expect("a file");
+    let [ip, rest @ ..] = namespace.way();
+    let process = Command::new(ip)
+        .args(rest)
+        .arg(python)
+        .arg(root().join("tests/peers/kserve_model.py"))
+        .args(["--model", text(&root().join("assets/models/pilot.onnx")), "--grpc_port", "8081", "--http_port", "8080"])
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .stdout(log.try_clone().expect("a file"))
+        .stderr(log)
+        .spawn()
+        .expect("it starts");
+    let server = Server { process, address: "grpc://127.0.0.1:8081".to_owned(), said: Vec::new() };
+    let way = namespace.way();
+    let mut tries = 0;
+    while by(&way, &["measure", "pilot", "--target", &server.address, "--count", "3"]).status.code() == Some(2) {
+        let said = std::fs::read_to_string(dir.join("kserve.log")).unwrap_or_default();
+        tries += 1;
+        assert!(tries < 200, "{said}");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let (far, here) = run_within(&way, &server.address, &dir, "onnxruntime");
+    let runtime = far["runtime"].as_str().expect("a name");
+    assert!(runtime.contains("kserve") && runtime.contains("residence not reported"), "{runtime}");
+    assert_eq!((far["outcome"].as_str(), far["lost"].as_u64()), (Some("goal"), Some(0)), "{far}");
+    assert_eq!(far["link_ms"]["max"], 0.0, "not known, so not told: {far}");
+    if far["digest"] != here {
+        // Another build of ONNX Runtime rounds otherwise.
+        eprintln!("the same network, by KServe and here: {} and {here}", far["digest"]);
+    }
 }
 
 #[test]

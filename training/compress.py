@@ -1,5 +1,9 @@
 """Makes a network cheaper: channels removed, weights and activations in eight bits, weights in sixteen."""
 
+import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is loaded
+
 import copy
 import math
 import tempfile
@@ -76,9 +80,10 @@ class Frames:
         return next(self.left, None)
 
 
-def quantise(source, target, feeds, matmul_only=False):
-    """Static quantisation in the form that is right and fast: QDQ, unsigned activations, signed weights by channel, after
-    ONNX Runtime's own preparation (which folds what can be folded)."""
+def quantise(source, target, feeds, matmul_only=False, signed=False):
+    """Static quantisation in the form that is right and fast on processors: QDQ, unsigned activations, signed weights by channel,
+    after ONNX Runtime's own preparation (which folds what can be folded). `signed` is the form that TensorRT reads: signed
+    activations, zero points of 0, biases as they were."""
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quant_pre_process, quantize_static
 
     with tempfile.TemporaryDirectory() as folder:
@@ -87,8 +92,9 @@ def quantise(source, target, feeds, matmul_only=False):
         quantize_static(
             str(prepared), str(target), Frames(feeds), quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["MatMul", "Gemm"] if matmul_only else ["Conv", "Gemm", "MatMul", "Relu"],
-            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, per_channel=True,
-            calibrate_method=CalibrationMethod.MinMax)
+            activation_type=QuantType.QInt8 if signed else QuantType.QUInt8, weight_type=QuantType.QInt8, per_channel=True,
+            calibrate_method=CalibrationMethod.MinMax,
+            extra_options={"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False} if signed else {})
     tidy(target)
 
 

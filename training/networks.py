@@ -1,5 +1,9 @@
 """The networks, their contracts (see sim/pilot/src/contract.rs) and their export."""
 
+import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is loaded
+
 import math
 
 import torch

@@ -1,6 +1,10 @@
 """What a model must answer: outputs for inputs made of a seed, kept beside it as NAME.json with its facts, and checked on every
 runtime by sim/runtime/tests/shipped.rs."""
 
+import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is loaded
+
 import hashlib
 import json
 

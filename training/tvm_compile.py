@@ -6,6 +6,10 @@ Each model becomes NAME.so and NAME.json (what it is fed and answers, the hash o
 one. Nothing is tuned: TVM's schedules by default are many times slower than ONNX Runtime's kernels, and the numbers say so.
 """
 
+import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is loaded
+
 import argparse
 import hashlib
 import json

@@ -1,5 +1,9 @@
 """Cards of the pilots with a camera: what each costs, how far it is from the expert, how often it arrives."""
 
+import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is loaded
+
 import hashlib
 import json
 import shutil

@@ -1,5 +1,9 @@
 """A closed loop in MuJoCo with a network in ONNX Runtime, whose commands come as late as a trace says."""
 
+import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is loaded
+
 import json
 import sys
 import time

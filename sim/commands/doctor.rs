@@ -34,6 +34,8 @@ struct Report {
     cores: usize,
     window: Option<String>,
     runtimes: Vec<Rung>,
+    /// What CUDA and TensorRT need, piece by piece.
+    gpu: Vec<runtime::Piece>,
     models: Vec<String>,
     profiles: Vec<String>,
     /// Devices that can be modelled.
@@ -58,6 +60,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         window: super::window::missing(),
         runtimes,
+        gpu: runtime::gpu_pieces(),
         models: assets::models(),
         profiles: scenario::profiles().into_iter().map(|profile| profile.name).collect(),
         devices: scenario::roofline().devices.into_iter().map(|spec| spec.name).collect(),
@@ -78,6 +81,16 @@ fn print_text(report: &Report) {
         match (&rung.found, &rung.missing) {
             (Some(found), _) => println!("  ok       {:12} {found}", rung.runtime),
             (_, missing) => println!("  missing  {:12} {}", rung.runtime, missing.as_deref().unwrap_or_default()),
+        }
+    }
+    // Where there is no GPU nobody misses its libraries.
+    if runtime::has_gpu() {
+        println!("for CUDA and TensorRT, in this order:");
+        for piece in &report.gpu {
+            match (&piece.found, &piece.missing) {
+                (Some(found), _) => println!("  ok       {:12} {found}", piece.name),
+                (_, missing) => println!("  missing  {:12} {}", piece.name, missing.as_deref().unwrap_or_default()),
+            }
         }
     }
     match &report.window {

@@ -3,19 +3,20 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use episode::{Entry, Pumped, Summary};
+use episode::{Entry, LinkAllOut, Pumped, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use miette::{IntoDiagnostic, Result};
+use miette::{IntoDiagnostic, Result, miette};
 use runtime::Witness;
-use scenario::{Facts, Latency};
-use timing::{ServiceTime, SimTime, Span};
+use scenario::{Facts, Latency, Setup};
+use timing::{Adjustment, Sample, ServiceTime, SimTime, Source, Span, Trace};
 
 use super::{FAILED, INTERRUPT, INTERRUPTED, UNTRUSTED, heed_interrupts, print_json};
 use crate::assets;
-use crate::launch::{Launched, Overrides, RemoteOptions, RuntimeOptions, launch};
+use crate::launch::{Launched, Overrides, RemoteOptions, RuntimeOptions, launch, launch_from, worker};
 use crate::log::header;
 use crate::timeline::{Timeline, verdict};
 
@@ -59,6 +60,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     let mut timeline = Timeline::default();
+    let mut times = Vec::new();
     let bar = progress(args.json, launched.episode.setup().duration);
     let mut log = match &args.log {
         Some(path) => {
@@ -69,8 +71,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let mut problem = None;
     heed_interrupts();
-    let summary = go(&mut launched, !args.unpaced, &mut |entry, now| {
+    let mut summary = go(&mut launched, !args.unpaced, &mut |entry, now| {
         timeline.push(entry);
+        if let Entry::Predicted(prediction) = entry {
+            times.push(Sample { frame: prediction.id, idle: Span::ZERO, service: prediction.service });
+        }
         if let (Some(log), None) = (&mut log, &problem)
             && let Err(error) = log.push(entry)
         {
@@ -89,6 +94,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             eprintln!("the log so far: {0}; `deadtime replay {0}` re-runs it", path.display());
         }
         return Ok(ExitCode::from(INTERRUPTED));
+    }
+    // Of a device elsewhere only the round trip is known: how it splits must not decide how the run ends.
+    if summary.link_ms.max > 0.0 && launched.labels.latency == Latency::Measured && launched.driver.failures().is_empty() {
+        let setup = args.overrides.setup(&scenario, seed)?;
+        match all_out(&launched, setup, times, &args.runtime) {
+            Ok(other) => weigh(&mut summary, other),
+            Err(why) => eprintln!("note: how the link splits may matter; not driven at the other extreme: {why:#}"),
+        }
     }
     if let Some(log) = log {
         log.finish(&summary).into_diagnostic()?;
@@ -117,6 +130,39 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     } else {
         ExitCode::from(FAILED)
     })
+}
+
+/// The same run, driven by the network here in the times that were measured, with the whole link on the way out.
+fn all_out(launched: &Launched, mut setup: Setup, samples: Vec<Sample>, runtime: &RuntimeOptions) -> Result<LinkAllOut> {
+    let trace = Trace { samples, ..Trace::default() };
+    let link_first = Adjustment { link_first: true, ..Adjustment::default() };
+    let source = Source::Adjusted(Arc::new(Source::Replay(Arc::new(trace))), link_first);
+    // Nothing is measured any more.
+    setup.latency = Latency::Replay("the run".into());
+    let there = launched.driver.engine().map(|engine| engine.model.sha256.clone()).unwrap_or_default();
+    let mut again = launch_from(setup, source, |model| {
+        let worker = worker(model, runtime, |_| {})?;
+        if there.is_empty() || worker.info().model.sha256 == there {
+            Ok(worker)
+        } else {
+            Err(miette!("the target's {model} is another file than the one here"))
+        }
+    })?;
+    let Summary { outcome, collisions, dropped, latency_ms, age_ms, min_clearance_m, .. } =
+        go(&mut again, false, &mut |_, _| {});
+    Ok(LinkAllOut { outcome, collisions, dropped, latency_ms, age_ms, min_clearance_m })
+}
+
+/// Notes the other extreme; where it ends otherwise, nobody knows how the run ends.
+fn weigh(summary: &mut Summary, other: LinkAllOut) {
+    if other.outcome != summary.outcome {
+        summary.complaints.push(format!(
+            "how the measured link splits decides: {} with all of it on the way back, {} with all of it on the way out",
+            summary.outcome, other.outcome
+        ));
+        summary.trusted = false;
+    }
+    summary.link_all_out = Some(other);
 }
 
 /// Drawn on a terminal only, and only when a run takes long enough to wonder.

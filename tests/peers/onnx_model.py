@@ -6,6 +6,10 @@
 The test writes the settings, with the path of the file as `uri`, and starts `mlserver start`.
 """
 
+import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is loaded
+
 import onnxruntime
 from mlserver import MLModel
 from mlserver.codecs import NumpyCodec

@@ -23,5 +23,5 @@ pub use log::{Entry, TickEntry};
 pub use request::{Change, Edit, Failure, Prediction, Request, Status};
 pub use scenario::Outcome;
 pub use stats::{Percentiles, Stats};
-pub use summary::{AgeMs, DeviceReport, OverheadUs, Summary};
+pub use summary::{AgeMs, DeviceReport, LinkAllOut, OverheadUs, Summary};
 pub use verdict::Story;

@@ -35,6 +35,24 @@ pub struct DeviceReport {
     pub energy_j_per_m: Option<f64>,
 }
 
+/// What a run on a device elsewhere would have come to if all of the measured link lay on the way out. In the run itself all of it
+/// lies on the way back: a round trip tells only the sum, and these are its two extremes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct LinkAllOut {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Things touched.
+    pub collisions: u32,
+    /// Frames never inferred.
+    pub dropped: u64,
+    /// `a - c` of applied frames.
+    pub latency_ms: Percentiles,
+    /// Age of the command in force.
+    pub age_ms: AgeMs,
+    /// Smallest distance to anything, metres; null when there is nothing.
+    pub min_clearance_m: Option<f64>,
+}
+
 /// The result of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
@@ -78,6 +96,9 @@ pub struct Summary {
     pub latency_ms: Percentiles,
     /// The measured link to a device elsewhere and back; half of it is how far its split may be off. Zero where there is none.
     pub link_ms: Percentiles,
+    /// The other extreme of how that link splits; left out where there is none, or nobody drove it again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link_all_out: Option<LinkAllOut>,
     /// Age of the command in force.
     pub age_ms: AgeMs,
     /// Longest path driven on one frame, metres.
@@ -126,6 +147,7 @@ impl Summary {
             unusable: stats.unusable,
             ran_out: stats.ran_out,
             latency_ms: Percentiles::of(&stats.latencies),
+            link_all_out: None,
             link_ms: Percentiles::of(&stats.links),
             age_ms: AgeMs { p50: ages.p50, p99: ages.p99, max: stats.age_peak.ms() },
             blind_m_max: stats.blind_max,

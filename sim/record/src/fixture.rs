@@ -202,6 +202,7 @@ pub(crate) fn summary() -> Summary {
         ran_out: 0,
         latency_ms: episode::Percentiles::default(),
         link_ms: episode::Percentiles::default(),
+        link_all_out: None,
         age_ms: episode::AgeMs { p50: 1.0, p99: 2.0, max: 3.0 },
         blind_m_max: 0.2,
         min_clearance_m: None,

@@ -40,6 +40,9 @@ pub struct Header {
     pub model_sha256: Option<String>,
     /// The runtime that was asked for.
     pub runtime_requested: String,
+    /// How that runtime was asked to run it, by option, as typed: precision, cuda-graph, dla. A replay needs none of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub runtime_options: BTreeMap<String, String>,
     /// The runtime that was obtained, with its version.
     pub runtime_obtained: String,
     /// The machine, in words.
@@ -64,6 +67,7 @@ impl Default for Header {
             model: String::new(),
             model_sha256: None,
             runtime_requested: String::new(),
+            runtime_options: BTreeMap::new(),
             runtime_obtained: String::new(),
             device: String::new(),
             arch: std::env::consts::ARCH.into(),

@@ -4,12 +4,15 @@
 //! cargo run --release -p runtime --example engine -- MODEL [RUNTIME] [HZ] [COUNT]
 //! cargo run --release -p runtime --example engine -- doctor
 //! ```
+//!
+//! `NOT_ISOLATED`, `PRECISION`, `CUDA_GRAPH` and `DLA` in the environment are the options of these names.
 
 use std::process::ExitCode;
 
 use runtime::{MeasureOptions, Options, RuntimeError};
 
 fn main() -> ExitCode {
+    runtime::refuse_telemetry();
     let args: Vec<String> = std::env::args().skip(1).collect();
     let result = match args.first().map(String::as_str) {
         // What an isolated model needs of its host program.
@@ -41,17 +44,32 @@ fn doctor() {
             Err(why) => println!("{rung:<12} missing  {why}"),
         }
     }
+    for piece in runtime::gpu_pieces() {
+        println!("{}: {}", piece.name, piece.found.or(piece.missing.map(|why| format!("missing: {why}"))).unwrap_or_default());
+    }
 }
 
 fn measure(args: &[String]) -> Result<(), RuntimeError> {
     let requested = args.get(1).map_or(Ok(runtime::Requested::Auto), |word| word.parse())?;
     let isolate =
         if std::env::var_os("NOT_ISOLATED").is_some() { runtime::Isolation::Never } else { runtime::Isolation::Auto };
-    let mut engine = runtime::load(args[0].as_ref(), &Options { requested, isolate, ..Options::default() })?;
+    let asked = |name| std::env::var(name).ok();
+    let options = Options {
+        requested,
+        isolate,
+        precision: asked("PRECISION").and_then(|word| word.parse().ok()).unwrap_or_default(),
+        cuda_graph: asked("CUDA_GRAPH").is_some(),
+        dla: asked("DLA").and_then(|core| core.parse().ok()),
+        ..Options::default()
+    };
+    let mut engine = runtime::load(args[0].as_ref(), &options)?;
     let info = engine.info();
     println!("{} ({}), isolated: {}", info.obtained, info.version, info.isolated);
     for (rung, reason) in &info.refused {
         println!("  not {rung}: {reason}");
+    }
+    for reason in &info.forgone {
+        println!("  {reason}");
     }
     let number = |i: usize, default: f64| args.get(i).and_then(|n| n.parse().ok()).unwrap_or(default);
     let options = MeasureOptions { hz: number(2, 50.0), count: number(3, 200.0) as usize, ..MeasureOptions::default() };

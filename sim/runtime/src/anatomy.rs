@@ -53,8 +53,38 @@ pub fn anatomy(path: &Path) -> Result<Anatomy, RuntimeError> {
     dissect(&model.bytes).map_err(|refusal| crate::model::refused(path, refusal))
 }
 
-/// The same for bytes, without the pre-flight: what an engine wrote may hold operators of its own.
+/// How a model's main graph carries its own quantisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quantised {
+    /// It does not: it lacks QuantizeLinear or DequantizeLinear.
+    No,
+    /// In signed integers.
+    Signed,
+    /// In unsigned ones, in part at least.
+    Unsigned,
+}
+
+/// Whether the model is in QDQ form, and whether its activations are signed.
+pub(crate) fn quantised(bytes: &[u8]) -> Walk<Quantised> {
+    let parts = Parts::read(graph_of(bytes)?)?;
+    let of = |operator: &'static str| parts.nodes.iter().filter(move |node| node.operator == operator);
+    if of("QuantizeLinear").next().is_none() || of("DequantizeLinear").next().is_none() {
+        return Ok(Quantised::No);
+    }
+    let unsigned = |node: &Node| match node.inputs.get(2).filter(|name| !name.is_empty()) {
+        Some(name) => parts.stored.iter().any(|tensor| tensor.name == *name && tensor.is_unsigned_byte()),
+        // ONNX: a zero point that is left out is an unsigned 0.
+        None => true,
+    };
+    Ok(if of("QuantizeLinear").any(unsigned) { Quantised::Unsigned } else { Quantised::Signed })
+}
+
+/// The parts of a model in bytes, without the pre-flight: what an engine wrote may hold operators of its own.
 pub(crate) fn dissect(bytes: &[u8]) -> Walk<Anatomy> {
+    Parts::read(graph_of(bytes)?)?.count()
+}
+
+fn graph_of(bytes: &[u8]) -> Walk<Message<'_>> {
     let mut graph = None;
     let mut fields = Message::whole(bytes).fields();
     while let Some(field) = fields.next()? {
@@ -62,8 +92,7 @@ pub(crate) fn dissect(bytes: &[u8]) -> Walk<Anatomy> {
             graph = Some(found);
         }
     }
-    let graph = graph.ok_or_else(|| Refusal::Garbled("it holds no graph".to_owned()))?;
-    Parts::read(graph)?.count()
+    graph.ok_or_else(|| Refusal::Garbled("it holds no graph".to_owned()))
 }
 
 /// The main graph, read.

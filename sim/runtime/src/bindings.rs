@@ -70,6 +70,11 @@ impl Bindings {
             && self.shapes.iter().zip(inputs).all(|(shape, tensor)| *shape == tensor.shape)
     }
 
+    /// Whether every output has a buffer here.
+    pub(crate) fn all_ahead(&self) -> bool {
+        self.outputs.iter().all(Option::is_some)
+    }
+
     /// Copies the inputs into the bound buffers.
     pub(crate) fn fill(&mut self, inputs: &[&Tensor], outputs: &[TensorSpec]) -> Result<()> {
         // ONNX Runtime keeps what it allocated for such an output and wants the next one to have the same shape.

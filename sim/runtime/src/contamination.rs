@@ -1,6 +1,5 @@
 //! Whether a measurement is one of the engine alone: what else used the machine meanwhile, and what changed about it.
 
-mod gpu;
 mod readings;
 
 use std::path::Path;
@@ -8,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::EngineInfo;
-pub(crate) use gpu::query as query_gpu;
+use crate::nvml::Gpu;
 use readings::{Clocks, Places, Readings};
 
 /// Cores that others may have used on average: shells and daemons stay below.
@@ -137,7 +136,7 @@ fn of_clocks(before: Option<&Clocks>, now: Option<&Clocks>) -> Vec<String> {
     complaints
 }
 
-fn of_gpu(before: &gpu::Gpu, now: &gpu::Gpu) -> Vec<String> {
+fn of_gpu(before: &Gpu, now: &Gpu) -> Vec<String> {
     let mut complaints = Vec::new();
     if before.hot || now.hot {
         complaints.push("the GPU was slowed down because of its heat".to_owned());
@@ -238,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_gpu_that_idles_or_is_hot_or_busy_is_told() {
-        let gpu = |clock_mhz, hot, busy_percent| gpu::Gpu { clock_mhz, limit_mhz: 1980.0, hot, busy_percent };
+        let gpu = |clock_mhz, hot, busy_percent| Gpu { clock_mhz, limit_mhz: 1980.0, hot, busy_percent };
         assert_eq!(of_gpu(&gpu(345.0, false, 0.0), &gpu(1755.0, false, 40.0)), [""; 0]);
         let told = of_gpu(&gpu(345.0, false, 80.0), &gpu(345.0, true, 3.0)).join("; ");
         for part in ["because of its heat", "80 % busy before", "345 of 1980 MHz"] {

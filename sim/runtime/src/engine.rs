@@ -24,8 +24,20 @@ pub struct EngineInfo {
     pub isolated: bool,
     /// Graph optimisation.
     pub optimisation: Optimisation,
-    /// TensorRT's precision.
+    /// TensorRT's precision; [`Precision::Fp32`] on other rungs, which leave a model as it was exported.
     pub precision: Precision,
+    /// Whether its kernels are launched as one CUDA graph.
+    #[serde(default)]
+    pub cuda_graph: bool,
+    /// The DLA core it was built for.
+    #[serde(default)]
+    pub dla: Option<u32>,
+    /// Milliseconds that loading took while TensorRT built its engine; `None` where it had none to build.
+    #[serde(default)]
+    pub built_ms: Option<u64>,
+    /// What was asked for of this rung and not obtained, with the reason.
+    #[serde(default)]
+    pub forgone: Vec<String>,
     /// Threads within one operator.
     pub threads: usize,
     /// Whether `host_to_device` and `device_to_host` are timed apart. When not, copies (if any) are part of `compute`.

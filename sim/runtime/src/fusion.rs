@@ -60,8 +60,8 @@ pub fn fusion(path: &Path, options: &Options, runs: usize) -> Result<(Anatomy, V
     let asked = Options { requested: Requested::Exactly(rung), ..options.clone() };
     let library = ladder::find_for(&asked).map_err(|reason| RuntimeError::Missing {
         rung,
+        help: rung.help(&reason).to_owned(),
         reason,
-        help: rung.help().to_owned(),
     })?;
     let levels = Optimisation::ALL.map(|level| {
         let options = Options { optimisation: level, library: Some(library.clone()), ..asked.clone() };

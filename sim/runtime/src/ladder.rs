@@ -1,15 +1,19 @@
 //! Walks the rungs, best first, and says of each what it found.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::child::ChildEngine;
 use crate::embedded::{self, Embedded};
+use crate::engine_cache::EngineCache;
 use crate::model::Model;
 use crate::onnxruntime::{self, OnnxRuntime};
 use crate::synthetic::{shape, synthetic};
+use crate::tensorrt::{self, Wanted};
+use crate::waiting::waiting;
 use crate::{
-    Engine, EngineInfo, Isolation, ModelInfo, Options, Requested, Rung, RuntimeError, Tensor, driver, fetch, library,
+    Engine, EngineInfo, Isolation, ModelInfo, Options, Precision, Requested, Rung, RuntimeError, Tensor, driver, fetch, library,
 };
 
 /// No model takes longer to load on a processor.
@@ -43,7 +47,7 @@ pub fn load(model: &Path, options: &Options) -> Result<Box<dyn Engine>, RuntimeE
 fn isolated(model: ModelInfo, options: &Options) -> Result<Box<dyn Engine>, RuntimeError> {
     let library = find_for(options);
     if let (Requested::Exactly(rung @ Rung::OnnxRuntimeCpu), Err(reason)) = (options.requested, &library) {
-        return Err(RuntimeError::Missing { rung, reason: reason.clone(), help: rung.help().to_owned() });
+        return Err(RuntimeError::Missing { rung, reason: reason.clone(), help: rung.help(reason).to_owned() });
     }
     let options = Options { library: library.as_ref().ok().cloned(), ..options.clone() };
     let mut engine = match ChildEngine::start(model.clone(), options.clone()) {
@@ -100,7 +104,8 @@ pub(crate) fn walk(model: &Model, options: &Options) -> Result<Box<dyn Engine>, 
     }
     match (options.requested, refused.pop()) {
         (Requested::Exactly(rung), Some((_, reason))) => {
-            Err(RuntimeError::Missing { rung, reason, help: rung.help().to_owned() })
+            let help = rung.help(&reason).to_owned();
+            Err(RuntimeError::Missing { rung, reason, help })
         }
         (_, last) => {
             refused.extend(last);
@@ -111,7 +116,7 @@ pub(crate) fn walk(model: &Model, options: &Options) -> Result<Box<dyn Engine>, 
 
 /// An engine on this rung that has run, or why not in one line.
 fn climb(rung: Rung, model: &Model, options: &Options, refused: &[(Rung, String)]) -> Result<Box<dyn Engine>, String> {
-    let info = EngineInfo {
+    let mut info = EngineInfo {
         requested: options.requested,
         obtained: rung,
         version: String::new(),
@@ -120,25 +125,144 @@ fn climb(rung: Rung, model: &Model, options: &Options, refused: &[(Rung, String)
         isolated: false,
         optimisation: options.optimisation,
         precision: options.precision,
+        cuda_graph: false,
+        dla: None,
+        built_ms: None,
+        forgone: Vec::new(),
         threads: options.threads,
         copies_apart: false,
         warm: true,
     };
     if rung == Rung::Rten {
+        Wanted::of(rung, model, options)?.tell(&mut info);
         let mut engine = Embedded::new(model, info, options)?;
         let warm = warm_up(&mut engine, options)?;
         engine.set_warm(warm);
         return Ok(Box::new(engine));
     }
     let library = open_library(rung, options)?;
-    let mut engine = OnnxRuntime::new(&library, model, info, options)?;
-    let warm = warm_up(&mut engine, options)?;
-    engine.set_warm(warm);
-    Ok(Box::new(engine))
+    let mut wanted = Wanted::of(rung, model, options)?;
+    loop {
+        match attempt(&library, model, &info, &wanted, options) {
+            Ok(engine) => return Ok(Box::new(engine)),
+            Err(reason) if wanted.less(&reason) => {}
+            Err(reason) => return Err(reason),
+        }
+    }
+}
+
+/// A warm engine with exactly what is wanted, from TensorRT's cache where it is there.
+fn attempt(
+    library: &Arc<onnxruntime::Library>,
+    model: &Model,
+    info: &EngineInfo,
+    wanted: &Wanted,
+    options: &Options,
+) -> Result<OnnxRuntime, String> {
+    let build = |cache| warm(library, model, info.clone(), wanted, options, cache);
+    library::preload_nvidia(&library.path);
+    // Where TensorRT is missing nothing is built: ONNX Runtime says what is missing.
+    if info.obtained != Rung::TensorRt || !library::has_tensorrt(&library.path) || tensorrt::version().is_none() {
+        return build(None).map_err(|(reason, _)| reason);
+    }
+    // What TensorRT leaves over runs on CUDA: where that is missing, nothing is built either.
+    let plain = Options { precision: Precision::Fp32, cuda_graph: false, dla: None, ..options.clone() };
+    onnxruntime::probe(library, Rung::Cuda, &plain)?;
+    let mut cache = open_cache(library, model, wanted, options);
+    if !cache.as_ref().is_some_and(EngineCache::built) {
+        return build_engine(cache, model, options, build);
+    }
+    match build(cache) {
+        Ok(engine) => Ok(engine),
+        Err((reason, taken)) => {
+            // An engine that TensorRT does not take would fail for ever.
+            cache = taken;
+            let Some(kept) = &mut cache else { return Err(reason) };
+            kept.discard(format!("TensorRT does not take it: {reason}"))?;
+            say_discarded(kept, options);
+            build_engine(cache, model, options, build)
+        }
+    }
+}
+
+/// Where TensorRT keeps the engine of this model; `None` where it must build at every start.
+fn open_cache(
+    library: &onnxruntime::Library,
+    model: &Model,
+    wanted: &Wanted,
+    options: &Options,
+) -> Option<EngineCache> {
+    let waiting = || options.say("another program builds the TensorRT engine of this model; waiting for it ...");
+    let cache = tensorrt::key(model, &library.version, wanted, options).and_then(|key| EngineCache::open(key, waiting));
+    match cache {
+        Ok(mut cache) => {
+            say_discarded(&mut cache, options);
+            Some(cache)
+        }
+        Err(reason) => {
+            options.say(&format!("TensorRT builds its engine at every start: {reason}"));
+            None
+        }
+    }
+}
+
+fn say_discarded(cache: &mut EngineCache, options: &Options) {
+    if let Some(why) = cache.discarded() {
+        options.say(&format!("the TensorRT engine in {} is built anew: {why}", cache.folder().display()));
+    }
+}
+
+/// Builds, which takes long, and shows it.
+fn build_engine(
+    cache: Option<EngineCache>,
+    model: &Model,
+    options: &Options,
+    build: impl FnOnce(Option<EngineCache>) -> Result<OnnxRuntime, (String, Option<EngineCache>)>,
+) -> Result<OnnxRuntime, String> {
+    let name = model.info.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let kept = cache.as_ref().map_or_else(String::new, |cache| format!(", kept in {}", cache.folder().display()));
+    options.say(&format!(
+        "TensorRT builds an engine for {name}: some seconds on a large GPU, up to ten minutes on a Jetson; once for this \
+         model, GPU and version{kept}"
+    ));
+    let begun = Instant::now();
+    let what = format!("building the TensorRT engine of {name}");
+    let mut engine = waiting(&what, options, || build(cache)).map_err(|(reason, _)| reason)?;
+    engine.info_mut().built_ms = Some(begun.elapsed().as_millis() as u64);
+    Ok(engine)
+}
+
+/// An engine that has run. On failure its cache comes back, for another attempt.
+fn warm(
+    library: &Arc<onnxruntime::Library>,
+    model: &Model,
+    info: EngineInfo,
+    wanted: &Wanted,
+    options: &Options,
+    cache: Option<EngineCache>,
+) -> Result<OnnxRuntime, (String, Option<EngineCache>)> {
+    // What others were warned of is not ours.
+    let _ = onnxruntime::warnings();
+    let mut engine = OnnxRuntime::new(library, model, info, wanted, options, cache)?;
+    match warm_up(&mut engine, options) {
+        Ok(warm) => engine.info_mut().warm = warm,
+        Err(reason) => return Err((reason, engine.into_cache())),
+    }
+    let mut heard = wanted.clone();
+    heard.heed(&onnxruntime::warnings());
+    match engine.seal() {
+        Ok(Some(0)) if engine.info().warm => {
+            heard.forgone.push("nothing of this model is TensorRT's: it runs on CUDA".to_owned());
+        }
+        Ok(_) => {}
+        Err(reason) => options.say(&format!("the TensorRT engine is not kept: {reason}")),
+    }
+    heard.tell(engine.info_mut());
+    Ok(engine)
 }
 
 /// What a rung of ONNX Runtime needs before a model comes into it.
-fn open_library(rung: Rung, options: &Options) -> Result<std::sync::Arc<onnxruntime::Library>, String> {
+fn open_library(rung: Rung, options: &Options) -> Result<Arc<onnxruntime::Library>, String> {
     if rung.on_gpu() {
         driver::gpu().as_ref().map_err(Clone::clone)?;
     }
@@ -149,7 +273,7 @@ fn open_library(rung: Rung, options: &Options) -> Result<std::sync::Arc<onnxrunt
 }
 
 /// The first library that is new enough; fetched where there is none.
-fn find_library(options: &Options, may_fetch: bool) -> Result<PathBuf, String> {
+pub(crate) fn find_library(options: &Options, may_fetch: bool) -> Result<PathBuf, String> {
     let candidates = options.library.clone().map_or_else(library::candidates, |library| vec![library]);
     let mut reasons = Vec::new();
     for candidate in candidates {
@@ -208,7 +332,7 @@ fn look(rung: Rung, options: &Options) -> Result<String, String> {
     if rung == Rung::Rten {
         return Ok(embedded::VERSION.to_owned());
     }
-    let with_help = |reason: String| format!("{reason}; {}", rung.help());
+    let with_help = |reason: String| format!("{reason}; {}", rung.help(&reason));
     let library = open_library(rung, options).map_err(with_help)?;
     onnxruntime::probe(&library, rung, options).map_err(with_help)
 }

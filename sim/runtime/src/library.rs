@@ -87,7 +87,7 @@ fn sorted(folder: &Path) -> Vec<PathBuf> {
 fn in_folder(folder: &Path) -> Option<PathBuf> {
     let mut libraries: Vec<_> = sorted(folder).into_iter().filter(|path| version_in_name(path).is_some()).collect();
     libraries.sort_by_key(|path| version_in_name(path));
-    if folder.join("libonnxruntime_providers_cuda.so").exists()
+    if folder.join(PROVIDERS[0]).exists()
         && let Some(version) = gpu_wheel_version(folder)
         && let Some(fit) = libraries.iter().find(|path| version_in_name(path) == Some(version))
     {
@@ -150,13 +150,27 @@ pub(crate) fn check_floor(path: &Path) -> Result<(), String> {
     }
 }
 
+/// What ONNX Runtime's build for NVIDIA GPUs has beside the library itself.
+pub(crate) const PROVIDERS: [&str; 2] = ["libonnxruntime_providers_cuda.so", "libonnxruntime_providers_tensorrt.so"];
+
+/// Whether the library is of a build that knows TensorRT.
+pub(crate) fn has_tensorrt(library: &Path) -> bool {
+    library.with_file_name(PROVIDERS[1]).exists()
+}
+
+/// Folders in which pip puts NVIDIA's libraries, beside ONNX Runtime's own.
+pub(crate) fn nvidia_folders(library: &Path) -> Vec<PathBuf> {
+    let site = library.ancestors().nth(3);
+    let folders = ["nvidia/cu13/lib", "nvidia/cudnn/lib", "tensorrt_libs"];
+    site.map(|site| folders.map(|folder| site.join(folder)).to_vec()).unwrap_or_default()
+}
+
 /// Loads pip's NVIDIA libraries by full path: they are on no search path, and a loaded library satisfies those that
 /// need it by name. What is missing is reported by ONNX Runtime itself, so failures are silent here.
 pub(crate) fn preload_nvidia(library: &Path) {
-    let Some(site) = library.ancestors().nth(3) else { return };
     let first = ["libcudart.so", "libnvJitLink.so", "libcublasLt.so", "libcublas.so", "libnvrtc.so", "libnvinfer.so"];
-    for folder in ["nvidia/cu13/lib", "nvidia/cudnn/lib", "tensorrt_libs"] {
-        let mut files = sorted(&site.join(folder));
+    for folder in nvidia_folders(library) {
+        let mut files = sorted(&folder);
         let rank = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             first.iter().position(|prefix| name.starts_with(prefix)).unwrap_or(first.len())
@@ -166,7 +180,7 @@ pub(crate) fn preload_nvidia(library: &Path) {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             // Of TensorRT only 10: another version beside it would be the wrong one for ONNX Runtime.
             name.contains(".so")
-                && (!name.starts_with("libnv") || folder != "tensorrt_libs" || name.ends_with(".so.10"))
+                && (!name.starts_with("libnv") || !folder.ends_with("tensorrt_libs") || name.ends_with(".so.10"))
         };
         for file in files.iter().filter(wanted) {
             let _ = ort::util::preload_dylib(file.as_os_str());

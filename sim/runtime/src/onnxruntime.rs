@@ -1,11 +1,13 @@
 //! The engine on ONNX Runtime, loaded at run time: processor, CUDA and TensorRT.
 
+#![allow(unsafe_code, reason = "the environment is the one way to keep ONNX Runtime from reporting to its makers")]
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use ort::environment::Environment;
-use ort::ep::{CUDA, ExecutionProviderDispatch, TensorRT};
+use ort::ep::{ArbitrarilyConfigurableExecutionProvider, CUDA, ExecutionProviderDispatch, TensorRT};
 use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
@@ -13,19 +15,42 @@ use timing::{ServiceTime, Span};
 
 use crate::bindings::Bindings;
 use crate::model::Model;
-use crate::{Engine, EngineInfo, Optimisation, Options, Precision, Rung, RuntimeError, Tensor, cache, driver, library};
+use crate::engine_cache::EngineCache;
+use crate::tensorrt::{self, Wanted};
+use crate::{Engine, EngineInfo, Optimisation, Options, Rung, RuntimeError, Tensor, driver, library};
 
 /// The library and its one environment; a process can have no second.
 pub(crate) struct Library {
     environment: Environment,
-    /// Name, version and path, for people.
+    /// Such as 1.32.0.
     pub(crate) version: String,
     pub(crate) path: PathBuf,
+}
+
+impl Library {
+    /// Name, version, what stands between the two of a rung, and path, for people.
+    fn words(&self, between: &str) -> String {
+        format!("ONNX Runtime {}{between} ({})", self.version, self.path.display())
+    }
 }
 
 static LIBRARY: Mutex<Option<Arc<Library>>> = Mutex::new(None);
 /// What ONNX Runtime logged last as an error: the cause of an error is often only there.
 static LAST_ERROR: Mutex<String> = Mutex::new(String::new());
+/// What it warned of since somebody asked, as far as it is about the DLA.
+static WARNINGS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Keeps ONNX Runtime from reporting to its makers. Call it first thing in `main`, while there is but one thread.
+///
+/// Since 1.29 its builds for Linux collect what runs and send it, unless this variable stands in the environment when the library is
+/// loaded: `with_telemetry(false)` comes after the first report, which is kept in the user's cache until it can be sent.
+pub fn refuse_telemetry() {
+    const NAME: &str = "ORT_DISABLE_TELEMETRY";
+    if std::env::var_os(NAME).is_none_or(|value| value != "1") {
+        // SAFETY: programs call this before they start a thread. Where one did not, this is before ONNX Runtime is loaded, once.
+        unsafe { std::env::set_var(NAME, "1") };
+    }
+}
 
 /// The library this process has loaded, or `path`.
 pub(crate) fn open(path: &Path) -> Result<Arc<Library>, String> {
@@ -33,6 +58,7 @@ pub(crate) fn open(path: &Path) -> Result<Arc<Library>, String> {
     if let Some(library) = slot.as_ref() {
         return Ok(library.clone());
     }
+    refuse_telemetry();
     // Never `ort::init()`: it panics when the library is missing.
     let builder = ort::init_from(path).map_err(|e| one_line(&e.to_string()))?;
     let environment = builder
@@ -41,13 +67,14 @@ pub(crate) fn open(path: &Path) -> Result<Arc<Library>, String> {
         .with_logger(Arc::new(|level: LogLevel, _: &str, _: &str, _: &str, message: &str| {
             if matches!(level, LogLevel::Error | LogLevel::Fatal) {
                 message.clone_into(&mut LAST_ERROR.lock().unwrap_or_else(PoisonError::into_inner));
+            } else if message.contains("DLA") || message.contains("falling back to GPU") {
+                WARNINGS.lock().unwrap_or_else(PoisonError::into_inner).push(message.to_owned());
             }
         }))
         .build()
         .map_err(|e| one_line(&e.to_string()))?;
-    environment.set_log_level(LogLevel::Error);
-    let version = format!("ONNX Runtime {} ({})", version_of(path), path.display());
-    let library = Arc::new(Library { environment, version, path: path.to_owned() });
+    environment.set_log_level(LogLevel::Warning);
+    let library = Arc::new(Library { environment, version: version_of(path), path: path.to_owned() });
     *slot = Some(library.clone());
     Ok(library)
 }
@@ -55,6 +82,11 @@ pub(crate) fn open(path: &Path) -> Result<Arc<Library>, String> {
 /// The library this process has loaded already, if any.
 pub(crate) fn opened() -> Option<Arc<Library>> {
     LIBRARY.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// What was warned of since the last call.
+pub(crate) fn warnings() -> Vec<String> {
+    std::mem::take(&mut *WARNINGS.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn version_of(path: &Path) -> String {
@@ -71,6 +103,13 @@ pub(crate) fn one_line(message: &str) -> String {
     for noise in ["[ONNXRuntimeError] : ", " : FAIL : ", " with error: "] {
         line = line.split_once(noise).map_or(line, |(_, rest)| rest);
     }
+    // Where it was raised: a file of its own sources, and a function.
+    if line.starts_with('/')
+        && let Some((place, rest)) = line.split_once(") ")
+        && place.contains(".cc:")
+    {
+        line = rest;
+    }
     let line = line.strip_suffix(": No such file or directory").unwrap_or(line);
     line.trim_end_matches('.').chars().take(400).collect()
 }
@@ -84,38 +123,66 @@ pub(crate) struct OnnxRuntime {
     proven: bool,
     /// Whether inputs and outputs are copied to and from the GPU by us, and timed.
     device: bool,
+    /// Where TensorRT keeps what it builds, also for shapes that come later.
+    cache: Option<EngineCache>,
     _library: Arc<Library>,
 }
 
 impl OnnxRuntime {
+    /// `cache` is where TensorRT keeps its engines; `None` on other rungs, or where there is none.
     pub(crate) fn new(
         library: &Arc<Library>,
         model: &Model,
         mut info: EngineInfo,
+        wanted: &Wanted,
         options: &Options,
-    ) -> Result<Self, String> {
+        cache: Option<EngineCache>,
+    ) -> Result<Self, (String, Option<EngineCache>)> {
         let rung = info.obtained;
-        let session = session(library, model, rung, options).map_err(|e| with_cause(&e))?;
-        info.version.clone_from(&library.version);
-        if let (true, Ok(gpu)) = (rung.on_gpu(), driver::gpu()) {
-            info.version = format!("{}, {} with CUDA {}", info.version, gpu.name, gpu.cuda);
-        }
+        let folder = cache.as_ref().map(EngineCache::folder);
+        let session = match session(library, model, rung, wanted, options, folder) {
+            Ok(session) => session,
+            Err(e) => return Err((with_cause(&e), cache)),
+        };
+        info.version = library.words(&setting(rung, wanted));
         info.copies_apart = rung.on_gpu();
-        Ok(Self { info, session, bindings: None, proven: false, device: rung.on_gpu(), _library: library.clone() })
+        wanted.clone().tell(&mut info);
+        let device = rung.on_gpu();
+        Ok(Self { info, session, bindings: None, proven: false, device, cache, _library: library.clone() })
     }
 
-    /// Records whether the warm-up ran.
-    pub(crate) fn set_warm(&mut self, warm: bool) {
-        self.info.warm = warm;
+    /// Notes what was built, when it was warmed up. The number of TensorRT's engines, where it keeps any.
+    pub(crate) fn seal(&mut self) -> Result<Option<usize>, String> {
+        self.cache.as_mut().map(EngineCache::seal).transpose()
+    }
+
+    /// Takes the cache out of an engine that failed.
+    pub(crate) fn into_cache(mut self) -> Option<EngineCache> {
+        self.cache.take()
+    }
+
+    /// What is known of the engine only when it has run.
+    pub(crate) fn info_mut(&mut self) -> &mut EngineInfo {
+        &mut self.info
     }
 
     /// Buffers for these shapes: those of the last call, or new ones.
     fn bind(&mut self, inputs: &[&Tensor]) -> Result<(), ort::Error> {
         let fits = |bindings: &Bindings| bindings.fits(inputs);
-        if !self.bindings.as_ref().is_some_and(fits) {
-            (self.bindings, self.proven) = (None, false);
-            self.bindings = Some(Bindings::new(&self.session, &self.info.model, inputs, self.device, true)?);
+        if self.bindings.as_ref().is_some_and(fits) {
+            return Ok(());
         }
+        let graph = self.info.cuda_graph;
+        if graph && self.proven {
+            // Played again, the graph would read and write the buffers that it was recorded with.
+            return Err(ort::Error::new("a CUDA graph is of one shape, and these inputs have another"));
+        }
+        (self.bindings, self.proven) = (None, false);
+        let bindings = Bindings::new(&self.session, &self.info.model, inputs, self.device, true)?;
+        if graph && !bindings.all_ahead() {
+            return Err(ort::Error::new("a CUDA graph needs outputs whose shapes follow from the inputs'"));
+        }
+        self.bindings = Some(bindings);
         Ok(())
     }
 
@@ -158,7 +225,8 @@ impl OnnxRuntime {
     ) -> Result<ServiceTime, ort::Error> {
         let first = match self.run(start, inputs, outputs) {
             Ok(time) => return Ok(time),
-            Err(e) if self.proven => return Err(e),
+            // With other buffers a CUDA graph would be another one.
+            Err(e) if self.proven || self.info.cuda_graph => return Err(e),
             Err(e) => e,
         };
         if self.device {
@@ -190,14 +258,40 @@ impl Engine for OnnxRuntime {
     }
 }
 
+impl Drop for OnnxRuntime {
+    /// An engine for another shape may have been built since; unsealed, it would be thrown away.
+    fn drop(&mut self) {
+        if let Some(cache) = &mut self.cache {
+            cache.seal_again();
+        }
+    }
+}
+
 /// Whether the rung can hold a model at all: tried with the smallest there is.
 pub(crate) fn probe(library: &Library, rung: Rung, options: &Options) -> Result<String, String> {
     let identity = include_bytes!("identity.onnx").to_vec();
     let model = Model::check("identity.onnx".as_ref(), identity).map_err(|e| e.to_string())?;
-    session(library, &model, rung, options).map_err(|e| with_cause(&e))?;
-    let gpu = driver::gpu().as_ref().ok().filter(|_| rung.on_gpu());
-    let gpu = gpu.map_or_else(String::new, |gpu| format!(", {} with CUDA {}", gpu.name, gpu.cuda));
-    Ok(format!("{}{gpu}", library.version))
+    let wanted = Wanted::of(rung, &model, options)?;
+    session(library, &model, rung, &wanted, options, None).map_err(|e| with_cause(&e))?;
+    Ok(library.words(&setting(rung, &wanted)))
+}
+
+/// What stands beside the library of a rung on a GPU: `, TensorRT 10.16.1 fp16, NVIDIA Orin with CUDA 13.0`.
+fn setting(rung: Rung, wanted: &Wanted) -> String {
+    let mut text = String::new();
+    if rung == Rung::TensorRt {
+        text += &format!(", TensorRT {} {}", tensorrt::version().unwrap_or_default(), wanted.precision);
+    }
+    if let Some(core) = wanted.dla {
+        text += &format!(" on DLA core {core}");
+    }
+    if wanted.cuda_graph {
+        text += " as a CUDA graph";
+    }
+    if let (true, Ok(gpu)) = (rung.on_gpu(), driver::gpu()) {
+        text += &format!(", {} with CUDA {}", gpu.name, gpu.cuda);
+    }
+    text
 }
 
 pub(crate) fn span(from: Instant, to: Instant) -> Span {
@@ -209,7 +303,9 @@ fn with_cause<R>(error: &ort::Error<R>) -> String {
     let text = one_line(error.message());
     let logged = std::mem::take(&mut *LAST_ERROR.lock().unwrap_or_else(PoisonError::into_inner));
     let logged = one_line(&logged);
-    if logged.contains(": cannot open shared object file") && logged != text {
+    // How the loader of the C library says that a file is missing, or of another version.
+    let said = [": cannot open shared object file", ": undefined symbol: ", ": version `"];
+    if said.iter().any(|said| logged.contains(said)) && logged != text {
         return format!("{text} ({logged})");
     }
     text
@@ -270,42 +366,47 @@ fn builder(library: &Library, model: &Model, options: &Options) -> Result<Sessio
     Ok(builder)
 }
 
-fn session(library: &Library, model: &Model, rung: Rung, options: &Options) -> Result<Session, ort::Error> {
+fn session(
+    library: &Library,
+    model: &Model,
+    rung: Rung,
+    wanted: &Wanted,
+    options: &Options,
+    cache: Option<&Path>,
+) -> Result<Session, ort::Error> {
     let mut builder = builder(library, model, options)?;
     if rung.on_gpu() {
         library::preload_nvidia(&library.path);
-        builder = builder.with_execution_providers(providers(library, model, rung, options))?;
+        builder = builder.with_execution_providers(providers(rung, wanted, cache))?;
     }
     builder.commit_from_memory(&model.bytes)
 }
 
-fn providers(library: &Library, model: &Model, rung: Rung, options: &Options) -> Vec<ExecutionProviderDispatch> {
-    let cuda = CUDA::default().with_device_id(0).build().error_on_failure();
-    match rung {
-        // What TensorRT cannot take runs on CUDA.
-        Rung::TensorRt => vec![tensorrt(library, model, options).build().error_on_failure(), cuda],
-        _ => vec![cuda],
+fn providers(rung: Rung, wanted: &Wanted, cache: Option<&Path>) -> Vec<ExecutionProviderDispatch> {
+    let cuda = CUDA::default().with_device_id(0);
+    if rung != Rung::TensorRt {
+        return vec![cuda.with_cuda_graph(wanted.cuda_graph).build().error_on_failure()];
     }
+    let mut tensorrt = TensorRT::default();
+    for (name, value) in tensorrt::provider_options(wanted, cache) {
+        tensorrt = tensorrt.with_arbitrary_config(name, value);
+    }
+    // What TensorRT cannot take runs on CUDA.
+    vec![tensorrt.build().error_on_failure(), cuda.build().error_on_failure()]
 }
 
-fn tensorrt(library: &Library, model: &Model, options: &Options) -> TensorRT {
-    let provider = TensorRT::default()
-        .with_device_id(0)
-        .with_fp16(options.precision != Precision::Fp32)
-        .with_int8(options.precision == Precision::Int8);
-    // A cached engine is executable code, and fits one model, GPU, driver and library only.
-    let gpu = driver::gpu().as_ref().map_or_else(|_| "gpu".to_owned(), |gpu| format!("{}-cuda{}", gpu.name, gpu.cuda));
-    let key = format!("{}-{gpu}-ort{}-{:?}", &model.info.sha256[..16], version_of(&library.path), options.precision);
-    let key: String = key.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
-    match cache::private(&["tensorrt", &key]) {
-        Ok(folder) => provider
-            .with_engine_cache(true)
-            .with_engine_cache_path(folder.display())
-            .with_timing_cache(true)
-            .with_timing_cache_path(folder.display()),
-        Err(reason) => {
-            options.say(&format!("TensorRT builds its engine at every start: {reason}"));
-            provider
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_told_without_their_noise() {
+        let raised = "/onnxruntime_src/onnxruntime/core/session/provider_bridge_ort.cc:2465 onnxruntime::ProviderInfo_CUDA& \
+                      onnxruntime::GetProviderInfo_CUDA() CUDA Provider not available, can't get interface for it\n";
+        assert_eq!(one_line(raised), "CUDA Provider not available, can't get interface for it");
+        let missing = "[ONNXRuntimeError] : 1 : FAIL : Failed to load library /x/libonnxruntime_providers_tensorrt.so with error: \
+                       libnvinfer.so.10: cannot open shared object file: No such file or directory";
+        assert_eq!(one_line(missing), "libnvinfer.so.10: cannot open shared object file");
+        assert_eq!(one_line(""), "no reason given");
     }
 }

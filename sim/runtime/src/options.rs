@@ -23,6 +23,32 @@ pub enum Precision {
     Int8,
 }
 
+impl Precision {
+    /// All, widest first.
+    pub const ALL: [Self; 3] = [Self::Fp32, Self::Fp16, Self::Int8];
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Fp32 => "fp32",
+            Self::Fp16 => "fp16",
+            Self::Int8 => "int8",
+        })
+    }
+}
+
+impl FromStr for Precision {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|precision| precision.to_string() == word)
+            .ok_or_else(|| format!("found precision `{word}`; expected fp32, fp16 or int8"))
+    }
+}
+
 /// How far the engine may rewrite the graph before it runs it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -85,6 +111,10 @@ pub struct Options {
     pub requested: Requested,
     /// TensorRT's precision.
     pub precision: Precision,
+    /// Whether a GPU's kernels are recorded once as a CUDA graph and launched as one. Its shapes are those of the warm-up.
+    pub cuda_graph: bool,
+    /// The core of a Jetson's DLA that TensorRT should build for; layers that are not for it stay on the GPU.
+    pub dla: Option<u32>,
     /// Graph optimisation.
     pub optimisation: Optimisation,
     /// Threads within one operator. One is right beside a control loop: see the crate's documentation.
@@ -122,6 +152,8 @@ impl Default for Options {
         Self {
             requested: Requested::Auto,
             precision: Precision::Fp32,
+            cuda_graph: false,
+            dla: None,
             optimisation: Optimisation::All,
             threads: 1,
             offline: false,
@@ -133,7 +165,7 @@ impl Default for Options {
             library: None,
             child_program: None,
             child_memory: 8 << 30,
-            load_timeout: Duration::from_mins(10),
+            load_timeout: Duration::from_mins(20),
             infer_timeout: Duration::from_secs(10),
             progress: None,
         }

@@ -6,8 +6,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::contamination::query_gpu;
-use crate::driver;
+use crate::{driver, nvml};
 
 /// One source of power readings.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -133,8 +132,7 @@ fn ina3221(sys: &Path) -> Vec<Reading> {
 
 fn nvidia() -> Option<Reading> {
     let gpu = driver::gpu().as_ref().ok()?;
-    let watts = query_gpu("power.draw").and_then(|text| text.trim().parse().ok());
-    let value = watts.map(Value::Watts).ok_or_else(|| "not available: nvidia-smi does not tell it".to_owned());
+    let value = nvml::power().map(Value::Watts).ok_or_else(|| "not available: the driver does not tell it".to_owned());
     Some(Reading { source: format!("{} (NVML)", gpu.name), value })
 }
 

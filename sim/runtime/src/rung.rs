@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::RuntimeError;
+use crate::{RuntimeError, tensorrt};
 
 /// One way to run a network. The order of the variants is the order in which they are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,9 +33,12 @@ impl Rung {
         matches!(self, Self::TensorRt | Self::Cuda)
     }
 
-    /// What a person can do to get this rung.
-    pub(crate) fn help(self) -> &'static str {
+    /// What a person can do to get this rung, which was refused for `reason`.
+    pub(crate) fn help(self, reason: &str) -> &'static str {
         match self {
+            Self::TensorRt if reason.starts_with(tensorrt::INT8) => {
+                "ask for --precision fp16, or quantise the model so: training/signed.py"
+            }
             Self::TensorRt => {
                 "install an NVIDIA driver if there is none, then `pip install \"onnxruntime-gpu[cuda,cudnn]\" \
                  \"tensorrt-cu13-libs==10.16.1.11\"` (TensorRT 10; see NVIDIA's guide for its package index), and start \

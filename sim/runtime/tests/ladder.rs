@@ -148,3 +148,21 @@ fn an_unusable_model_names_every_rung() {
     assert_eq!(refused.iter().map(|(rung, _)| *rung).collect::<Vec<_>>(), Rung::ALL);
     assert!(error.to_string().contains("is ONNX Runtime 1.23, at least 1.31 is needed"), "{error}");
 }
+
+#[test]
+fn onnx_runtime_reports_nothing_to_its_makers() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut command = Command::new(engine_program());
+    // It is silent by itself in continuous integration.
+    for name in ["CI", "ORT_RUNNING_UNIT_TESTS", "ORT_DISABLE_TELEMETRY"] {
+        command.env_remove(name);
+    }
+    let args = [data("mlp.onnx").to_string_lossy().into_owned(), "onnxruntime".into(), "1000".into(), "50".into()];
+    let said = text(command.args(args).env("XDG_CACHE_HOME", cache.path()).env("HOME", cache.path()));
+    if said.contains("no libonnxruntime found") || said.contains("not fetched") {
+        return eprintln!("SKIPPED: no ONNX Runtime");
+    }
+    assert!(said.contains("(ONNX Runtime 1."), "{said}");
+    let left: Vec<_> = fs::read_dir(cache.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| name == "deadtime"), "{left:?}");
+}

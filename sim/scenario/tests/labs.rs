@@ -179,7 +179,7 @@ fn files_are_named_sorted_and_found() {
 fn the_labs_that_ship_can_be_run() {
     let labs: Vec<Lab> =
         find_labs(&root().join("labs")).iter().map(|path| load_lab(path).unwrap_or_else(|e| panic!("{e}"))).collect();
-    assert_eq!(labs.len(), 8);
+    assert_eq!(labs.len(), 9);
     for lab in &labs {
         for (i, run) in lab.runs.iter().enumerate() {
             let scenario = lab.scenario(i, &base(&run.scenario)).unwrap_or_else(|e| panic!("{e}"));

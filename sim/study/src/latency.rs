@@ -128,7 +128,8 @@ pub fn engine_name(info: &EngineInfo) -> String {
 
 /// Asked for, obtained, and why not more.
 pub fn runtime_line(info: &EngineInfo) -> String {
-    let refused: Vec<String> = info.refused.iter().map(|(rung, why)| format!("no {rung}: {why}")).collect();
+    let mut refused: Vec<String> = info.refused.iter().map(|(rung, why)| format!("no {rung}: {why}")).collect();
+    refused.extend(info.forgone.iter().cloned());
     let tail = if refused.is_empty() { String::new() } else { format!(" ({})", refused.join("; ")) };
     format!("asked for {}, obtained {}{tail}", info.requested, engine_name(info))
 }

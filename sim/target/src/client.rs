@@ -97,6 +97,10 @@ pub fn connect(model: &str, options: &TargetOptions) -> Result<Box<dyn Engine>, 
         isolated: false,
         optimisation: Optimisation::All,
         precision: Precision::Fp32,
+        cuda_graph: false,
+        dla: None,
+        built_ms: None,
+        forgone: Vec::new(),
         threads: 1,
         copies_apart: false,
         warm: options.warm_up > 0,
@@ -220,6 +224,7 @@ impl Remote {
         };
         self.away.calls.fetch_add(1, Ordering::Relaxed);
         self.away.busy.fetch_add(u64::from(residence.queue > BUSY), Ordering::Relaxed);
+        self.away.shared.fetch_add(u64::from(residence.others > 0), Ordering::Relaxed);
         residence.within(round_trip).map_err(|why| format!("answered nonsense: it {why}"))
     }
 }
@@ -264,13 +269,14 @@ struct Away {
     since: AtomicI64,
     calls: AtomicU64,
     busy: AtomicU64,
+    shared: AtomicU64,
     silent: AtomicU64,
 }
 
 impl Default for Away {
     fn default() -> Self {
         let zero = || AtomicU64::new(0);
-        Self { base: Instant::now(), since: AtomicI64::new(-1), calls: zero(), busy: zero(), silent: zero() }
+        Self { base: Instant::now(), since: AtomicI64::new(-1), calls: zero(), busy: zero(), shared: zero(), silent: zero() }
     }
 }
 
@@ -294,12 +300,18 @@ impl Watch for Away {
 
     fn complaints(&self) -> Vec<String> {
         let count = |n: &AtomicU64| n.load(Ordering::Relaxed);
-        let (calls, busy, silent) = (count(&self.calls), count(&self.busy), count(&self.silent));
+        let (calls, silent) = (count(&self.calls), count(&self.silent));
+        let (busy, shared) = (count(&self.busy), count(&self.shared));
         let mut complaints = Vec::new();
         // One in a hundred, as for the cadence.
         if busy * 100 > calls {
             complaints
                 .push(format!("{busy} of {calls} frames waited for others on the target; have it serve nobody else"));
+        }
+        if shared * 100 > calls {
+            complaints.push(format!(
+                "{shared} of {calls} frames ran beside those of others on the target; have it serve nobody else"
+            ));
         }
         if silent > 0 {
             complaints.push(format!("the target stopped telling its residence, {silent} times"));

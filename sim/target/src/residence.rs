@@ -12,6 +12,8 @@ use crate::wire::infer_parameter::ParameterChoice;
 pub struct Residence {
     /// Waiting for the device, because others use it.
     pub queue: Span,
+    /// Inferences of others that ran beside it, where a server runs several at once: they slow each other down.
+    pub others: u32,
     /// The five stages; what the server itself does before and after is part of the first and the last.
     pub service: ServiceTime,
 }
@@ -28,6 +30,9 @@ const NAMES: [&str; 6] = [
     "deadtime_post_ns",
 ];
 
+/// Left out by servers that run one inference at a time.
+const OTHERS: &str = "deadtime_others";
+
 impl Residence {
     /// All of it.
     pub fn total(&self) -> Span {
@@ -37,11 +42,12 @@ impl Residence {
     pub(crate) fn to_parameters(self) -> HashMap<String, InferParameter> {
         let ServiceTime { pre, host_to_device, compute, device_to_host, post, .. } = self.service;
         let spans = [self.queue, pre, host_to_device, compute, device_to_host, post];
-        let of = |(name, span): (&str, Span)| {
-            let choice = ParameterChoice::Int64Param(span.0);
+        let of = |(name, number): (&str, i64)| {
+            let choice = ParameterChoice::Int64Param(number);
             (name.to_owned(), InferParameter { parameter_choice: Some(choice) })
         };
-        NAMES.into_iter().zip(spans).map(of).collect()
+        let spans = NAMES.into_iter().zip(spans.map(|span| span.0));
+        spans.chain([(OTHERS, i64::from(self.others))]).map(of).collect()
     }
 
     /// `Ok(None)` where the server tells nothing.
@@ -55,9 +61,14 @@ impl Residence {
                 other => return Err(format!("says {name} = {other:?}; expected nanoseconds from 0 to a day")),
             };
         }
+        let others = match parameters.get(OTHERS).and_then(|parameter| parameter.parameter_choice.as_ref()) {
+            None => 0,
+            Some(ParameterChoice::Int64Param(n)) if u32::try_from(*n).is_ok() => *n as u32,
+            Some(other) => return Err(format!("says {OTHERS} = {other:?}; expected a small number")),
+        };
         let [queue, pre, host_to_device, compute, device_to_host, post] = spans;
         let service = ServiceTime { pre, host_to_device, compute, device_to_host, post, ..ServiceTime::default() };
-        Ok(Some(Self { queue, service }))
+        Ok(Some(Self { queue, others, service }))
     }
 
     /// The service time of a round trip: residence here, the link for the rest. An error where it was longer there than it took.
@@ -79,13 +90,16 @@ mod tests {
 
     fn residence() -> Residence {
         let service = ServiceTime { pre: Span(2), compute: Span(30), post: Span(4), ..ServiceTime::default() };
-        Residence { queue: Span(1), service }
+        Residence { queue: Span(1), others: 2, service }
     }
 
     #[test]
     fn it_comes_back_and_a_stranger_says_nothing() {
         assert_eq!(Residence::of(&residence().to_parameters()), Ok(Some(residence())));
         assert_eq!(Residence::of(&HashMap::new()), Ok(None));
+        let mut alone = residence().to_parameters();
+        alone.remove(OTHERS);
+        assert_eq!(Residence::of(&alone), Ok(Some(Residence { others: 0, ..residence() })));
         for wrong in
             [ParameterChoice::Int64Param(-1), ParameterChoice::Int64Param(MOST), ParameterChoice::BoolParam(true)]
         {

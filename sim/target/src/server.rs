@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,7 +29,8 @@ pub struct ServeOptions {
     pub bind: SocketAddr,
     /// What a client must show as `authorization: Bearer TOKEN`.
     pub token: Option<String>,
-    /// Inferences at once, over all models.
+    /// Inferences at once, over all models, each on an engine of its own. One is what a robot has; of more the clients are told how
+    /// many ran beside theirs.
     pub parallel: usize,
 }
 
@@ -72,6 +74,8 @@ impl Served {
 pub(crate) struct Device {
     models: BTreeMap<String, Arc<Served>>,
     places: Arc<Semaphore>,
+    /// Inferences that run now.
+    running: Arc<AtomicU32>,
 }
 
 /// Serves until `stop` says so; it is asked ten times a second. `ready` is told the address, whose port the system chose where
@@ -87,7 +91,11 @@ pub fn serve(
 ) -> Result<(), TargetError> {
     options.check()?;
     let models = models.into_iter().map(|served| (served.name.clone(), Arc::new(served))).collect();
-    let device = Arc::new(Device { models, places: Arc::new(Semaphore::new(options.parallel.max(1))) });
+    let device = Arc::new(Device {
+        models,
+        places: Arc::new(Semaphore::new(options.parallel.max(1))),
+        running: Arc::default(),
+    });
     let threads = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(options.parallel.max(1))
@@ -166,21 +174,24 @@ impl Device {
         let ready = Instant::now();
         let place = self.places.clone().acquire_owned().await.map_err(|_| Status::unavailable("stopping"))?;
         let run = {
-            let served = served.clone();
+            let (served, running) = (served.clone(), self.running.clone());
             move || {
                 let began = Instant::now();
                 let mut engine = served.take().ok_or_else(|| Status::internal("the engine of this model is gone"))?;
                 let mut outputs: Vec<Tensor> = Vec::new();
+                // Those who were there before it, or came meanwhile and are there still.
+                let before = running.fetch_add(1, Ordering::SeqCst);
                 let result = engine.infer(&inputs, &mut outputs);
+                let others = before.max(running.fetch_sub(1, Ordering::SeqCst) - 1);
                 let ended = Instant::now();
                 served.give(engine);
                 drop(place);
                 let time = result.map_err(|error| Status::internal(error.to_string()))?;
-                Ok::<_, Status>((time, outputs, began, ended))
+                Ok::<_, Status>((time, outputs, others, began, ended))
             }
         };
         let ran = tokio::task::spawn_blocking(run).await;
-        let (time, mut outputs, began, ended) = ran.map_err(|_| Status::internal("the engine panicked"))??;
+        let (time, mut outputs, others, began, ended) = ran.map_err(|_| Status::internal("the engine panicked"))??;
         if !wanted.is_empty() {
             outputs.retain(|tensor| wanted.iter().any(|output| output.name == tensor.name));
         }
@@ -196,7 +207,7 @@ impl Device {
             model_name: served.name.clone(),
             model_version: "1".to_owned(),
             id,
-            parameters: Residence { queue: span(ready, began), service }.to_parameters(),
+            parameters: Residence { queue: span(ready, began), others, service }.to_parameters(),
             outputs,
             raw_output_contents,
         })

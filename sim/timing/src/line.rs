@@ -535,7 +535,10 @@ impl Line {
         let sensed = now + self.config.sensing;
         match self.channel.out(self.config.network.as_deref(), self.config.seed, id, sensed) {
             Some(Sent { at, lost }) => {
-                frame.arrived = Some(at + self.config.link_out);
+                let arrived = at + self.config.link_out + self.source.way_out(self.config.seed, id);
+                // None overtakes another.
+                let before = self.outbound.back().and_then(|(frame, _)| frame.arrived).unwrap_or_default();
+                frame.arrived = Some(arrived.max(before));
                 self.outbound.push_back((frame, lost));
             }
             // Ends when its turn would come, after this capture.
@@ -633,7 +636,10 @@ impl Line {
         }
         frame.started = Some(now);
         frame.service = service;
-        let mut serving = Serving { frame, occupies, deadline: self.config.deadline, end: Unknown };
+        // The deadline counts the way out, also where it lies before the start.
+        let way_out = self.source.way_out(self.config.seed, frame.id);
+        let deadline = self.config.deadline.map(|deadline| (deadline - way_out).max(Span::ZERO));
+        let mut serving = Serving { frame, occupies, deadline, end: Unknown };
         if let Some(service) = service {
             serving.end = self.end_of(serving, service);
         }

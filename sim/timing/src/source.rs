@@ -128,6 +128,16 @@ pub struct Adjustment {
     pub at_most: Option<Span>,
     /// Factor of the measured way to a device elsewhere and back.
     pub link: f64,
+    /// Whether that way lies before the device with all of its length, instead of behind it. A round trip tells only the sum: these
+    /// are the two extremes, and where they end alike the split does not matter.
+    pub link_first: bool,
+}
+
+impl Default for Adjustment {
+    /// Nothing is changed.
+    fn default() -> Self {
+        Self { around: 1.0, compute: 1.0, at_most: None, link: 1.0, link_first: false }
+    }
 }
 
 impl Adjustment {
@@ -135,6 +145,8 @@ impl Adjustment {
         let ServiceTime { pre, host_to_device, compute, device_to_host, post, link_out, link_back } = service;
         let over = self.at_most.map_or(Span::ZERO, |most| (service.total() - most).max(Span::ZERO));
         let inner = host_to_device + compute + device_to_host;
+        // Where it lies before the device it is no part of what follows the start: see `Source::way_out`.
+        let link = if self.link_first { 0.0 } else { self.link };
         let kept = if inner > Span::ZERO { ((inner - over).0.max(0)) as f64 / inner.0 as f64 } else { 1.0 };
         ServiceTime {
             pre: pre.times(self.around),
@@ -142,8 +154,8 @@ impl Adjustment {
             compute: compute.times(self.compute * kept),
             device_to_host: device_to_host.times(self.compute * kept),
             post: post.times(self.around),
-            link_out: link_out.times(self.link),
-            link_back: link_back.times(self.link),
+            link_out: link_out.times(link),
+            link_back: link_back.times(link),
         }
     }
 }
@@ -200,6 +212,16 @@ impl Source {
             Self::Replay(trace) => trace.samples.iter().any(|sample| sample.service.link() > Span::ZERO),
             Self::Adjusted(source, _) => source.linked(),
             _ => false,
+        }
+    }
+
+    /// The part of the measured link of `frame` that delays its arrival at the device: all of it or nothing.
+    pub fn way_out(&self, seed: u64, frame: u64) -> Span {
+        match self {
+            Self::Adjusted(source, by) if by.link_first => {
+                source.service(seed, frame, Span::ZERO).map_or(Span::ZERO, |service| service.link().times(by.link))
+            }
+            _ => Span::ZERO,
         }
     }
 
@@ -273,7 +295,7 @@ mod tests {
             ..ServiceTime::default()
         };
         let by = |around, compute, at_most: Option<f64>| {
-            Adjustment { around, compute, at_most: at_most.map(ms), link: 1.0 }.of(service)
+            Adjustment { around, compute, at_most: at_most.map(ms), ..Adjustment::default() }.of(service)
         };
         assert_eq!(by(1.0, 1.0, None), service);
         assert_eq!(by(0.0, 1.0, None).total(), ms(32.0));
@@ -282,7 +304,7 @@ mod tests {
         assert_eq!(by(1.0, 1.0, Some(22.0)).pre, ms(2.0), "a spike is one of compute");
         let source = Source::Adjusted(
             Arc::new(Source::Fixed(ms(10.0))),
-            Adjustment { around: 1.0, compute: 1.5, at_most: None, link: 1.0 },
+            Adjustment { compute: 1.5, ..Adjustment::default() },
         );
         assert_eq!(source.service(0, 0, Span::ZERO), Some(ServiceTime::compute(ms(15.0))));
         assert!(!source.occupies());

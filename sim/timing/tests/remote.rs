@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use timing::{
-    Clock, Control, Event, Fate, Frame, Line, LineConfig, Loss, Network, Rate, Sample, Schedule, ServiceTime, SimTime,
+    Adjustment, Clock, Control, Event, Fate, Frame, Line, LineConfig, Loss, Network, Rate, Sample, Schedule, ServiceTime, SimTime,
     Source, Span, Stage, Trace, Way,
 };
 
@@ -86,6 +86,68 @@ fn a_link_that_moves_past_the_device_moves_nothing_else() {
         let instants = |frames: &[Frame]| frames.iter().map(|f| (f.id, f.applied)).collect::<Vec<_>>();
         assert_eq!(instants(&moved), instants(&measured));
     }
+}
+
+fn link_first(service: ServiceTime) -> Source {
+    Source::Adjusted(Arc::new(always(service)), Adjustment { link_first: true, ..Adjustment::default() })
+}
+
+#[test]
+fn at_the_other_extreme_the_whole_link_lies_before_the_device() {
+    let before = |link: f64| LineConfig { link_out: config().link_out + ms(link), ..config() };
+    let device = |frames: &[(SimTime, Frame, Fate)]| {
+        frames.iter().map(|(at, f, fate)| (*at, f.id, f.arrived, f.started, f.finished, *fate)).collect::<Vec<_>>()
+    };
+    // A device that keeps up and one that does not, near and far: as a constant of the line does it.
+    for (busy, link) in [(10.0, 20.0), (10.0, 47.0), (33.0, 20.0), (33.0, 27.0)] {
+        let service = ServiceTime::compute(ms(busy)).within(ms(busy + link));
+        let extreme = run(&config(), link_first(service));
+        assert_eq!(device(&extreme), device(&run(&before(link), Source::Service(ms(busy)))), "{busy} ms, {link} ms away");
+        for frame in applied(&extreme) {
+            let stages = frame.stages(&config()).unwrap();
+            assert_eq!(stages.iter().fold(Span::ZERO, |sum, (_, span)| sum + *span), frame.latency().unwrap());
+            assert_eq!(stages[1], (Stage::LinkOut, ms(2.0 + link)));
+        }
+    }
+    // A link that never varies comes to the same at both extremes, whether the device keeps up or not. One that does may not.
+    let latencies = |source| applied(&run(&config(), source)).iter().skip(5).filter_map(Frame::latency).collect::<Vec<_>>();
+    let same = |there: Vec<Span>, here: Vec<Span>| there.iter().zip(&here).all(|(a, b)| a == b);
+    for busy in [10.0, 33.0] {
+        let far = ServiceTime::compute(ms(busy)).within(ms(busy + 27.0));
+        assert!(same(latencies(always(far)), latencies(link_first(far))), "{busy} ms");
+        let varying = |frame: u64| Sample {
+            frame,
+            idle: Span::ZERO,
+            service: ServiceTime::compute(ms(busy)).within(ms(busy + if frame % 7 < 3 { 40.0 } else { 2.0 })),
+        };
+        let trace = Arc::new(Trace { samples: (0..200).map(varying).collect(), ..Trace::default() });
+        let first = Adjustment { link_first: true, ..Adjustment::default() };
+        let first = Source::Adjusted(Arc::new(Source::Replay(trace.clone())), first);
+        assert!(!same(latencies(Source::Replay(trace)), latencies(first)), "{busy} ms");
+    }
+}
+
+#[test]
+fn at_both_extremes_the_deadline_counts_the_whole_round_trip() {
+    for (deadline, fate) in [(60.0, Fate::Applied), (59.999, Fate::Lost)] {
+        let config = LineConfig { deadline: Some(ms(deadline)), ..config() };
+        let ended = run(&config, link_first(remote(60.0)));
+        assert!(!ended.is_empty() && ended.iter().all(|(_, _, f)| *f == fate || *f == Fate::Dropped), "{deadline}");
+    }
+}
+
+#[test]
+fn no_frame_overtakes_another_on_a_way_out_that_varies() {
+    let sample = |frame: u64| Sample {
+        frame,
+        idle: Span::ZERO,
+        service: ServiceTime::compute(ms(1.0)).within(ms(if frame % 3 == 0 { 70.0 } else { 3.0 })),
+    };
+    let trace = Source::Replay(Arc::new(Trace { samples: (0..200).map(sample).collect(), ..Trace::default() }));
+    let first = Source::Adjusted(Arc::new(trace), Adjustment { link_first: true, ..Adjustment::default() });
+    let ended = run(&LineConfig { schedule: Schedule::Fifo { depth: 8 }, ..config() }, first);
+    let started: Vec<(u64, SimTime)> = ended.iter().filter_map(|(_, f, _)| Some((f.id, f.started?))).collect();
+    assert!(started.len() > 80 && started.windows(2).all(|w| w[0] < w[1]), "{started:?}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::wire::{Message, Value};
 const MAX_INTS: u64 = 1024;
 
 /// ONNX's numbers of element types.
+const UINT8: u64 = 2;
 const INT32: u64 = 6;
 const INT64: u64 = 7;
 const BOOL: u64 = 9;
@@ -128,6 +129,10 @@ impl Stored<'_> {
     /// Whether it is a weight rather than a shape, an index or a truth value.
     pub fn is_weight(&self) -> bool {
         !matches!(self.kind, INT64 | BOOL)
+    }
+
+    pub fn is_unsigned_byte(&self) -> bool {
+        self.kind == UINT8
     }
 
     pub fn known(&self) -> Known {

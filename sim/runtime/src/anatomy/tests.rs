@@ -96,6 +96,6 @@ fn mutated_models_are_counted_or_refused_and_never_panic() {
                 _ => bytes.insert(at, random() as u8),
             }
         }
-        let _ = dissect(&bytes);
+        let _ = (dissect(&bytes), quantised(&bytes));
     }
 }

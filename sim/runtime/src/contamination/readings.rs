@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use super::gpu::{self, Gpu};
+use crate::nvml::{self, Gpu};
 use crate::cache;
 
 /// Threads of ours that do a measurement's own work, by the start of their names: the inference worker, rten's pool.
@@ -68,9 +68,11 @@ pub(super) struct Clocks {
 
 impl Readings {
     pub fn now(places: &Places) -> Self {
-        // The clocks first: reading the rest is work that raises them.
+        // The clocks first: reading the rest is work that raises them, and a GPU's fall as soon as it has nothing to do.
+        let gpu = nvml::look().or_else(|| gpu_of_jetson(&places.sys));
         let clocks = clocks(&places.sys);
         Self {
+            gpu,
             clocks,
             all: all_ticks(&places.proc),
             own: own_ticks_of(&places.proc),
@@ -80,7 +82,6 @@ impl Readings {
             swapped_in: swapped_in(&places.proc),
             engines: places.engines.as_deref().map_or(0, fingerprint),
             load: load_average(&places.proc),
-            gpu: gpu::look(),
         }
     }
 }
@@ -181,6 +182,17 @@ fn clocks(sys: &Path) -> Option<Clocks> {
         limit_mhz: most("scaling_max_freq")?,
         governor: folders().find_map(|folder| word(folder.join("scaling_governor")))?,
     })
+}
+
+/// The GPU of a Jetson as the kernel scales it; its heat is among what [`cooling`] tells.
+fn gpu_of_jetson(sys: &Path) -> Option<Gpu> {
+    let names = ["gpu", "ga10b", "gv11b", "gp10b", "gm20b"];
+    let folder = entries(sys.join("class/devfreq")).find(|folder| {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        names.iter().any(|known| name.ends_with(known))
+    })?;
+    let mhz = |file: &str| word(folder.join(file))?.parse::<f64>().ok().map(|hz| hz / 1e6);
+    Some(Gpu { clock_mhz: mhz("cur_freq")?, limit_mhz: mhz("max_freq")?, hot: false, busy_percent: 0.0 })
 }
 
 /// A hash of names, sizes and times of all files in the folders of a cache.

@@ -198,3 +198,8 @@ for name, image in [("camera.onnx", "depth"), ("almost.onnx", "image")]:
         [value("logits", T.FLOAT, ["n", 65])],
         [("last", np.array([1])), ("go", go), ("stop", stop)],
     )
+
+# The same network with signed activations whose zero points are 0, as TensorRT wants it.
+signed = [(name, np.array(point) if name == "z" else array) for name, array in layers]
+image = onnx.load("qdq.onnx")
+save("signed.onnx", list(image.graph.node), list(image.graph.input), list(image.graph.output), signed)

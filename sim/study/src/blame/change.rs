@@ -87,7 +87,8 @@ impl Change {
             if (around, compute) == (0.0, 0.0) && !(link > 0.0 && source.linked()) {
                 return Source::ZERO;
             }
-            let adjustment = Adjustment { around, compute, at_most: self.at_most, link };
+            let at_most = self.at_most;
+            let adjustment = Adjustment { around, compute, at_most, link, ..Adjustment::default() };
             Source::Adjusted(Arc::new(source.clone()), adjustment)
         };
         let change = |setup: &mut Setup| {

@@ -1,6 +1,5 @@
 //! Single cells of a phase diagram, an episode at a time, for somebody who may have to stop at any moment.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -25,7 +24,7 @@ pub struct Prober<'a> {
 impl<'a> Prober<'a> {
     /// Of a scenario with the pilot that drives.
     pub fn new(scenario: Scenario, load: &'a Load<'a>) -> Self {
-        Self { scenario, seat: Seat { load, held: RefCell::new(None) } }
+        Self { scenario, seat: Seat::new(load) }
     }
 
     /// Whether it collides at a speed and a pure delay, as the cells of [`crate::Diagram`] count it; `None` if it was

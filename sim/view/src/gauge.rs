@@ -42,7 +42,9 @@ impl Gauge {
 
     /// Whether it can stop in time.
     pub fn verdict(&self) -> Verdict {
-        if self.needed() <= self.free + Self::EXACT {
+        if self.free <= 0.0 {
+            Verdict::Short
+        } else if self.needed() <= self.free + Self::EXACT {
             Verdict::Fits
         } else if self.at_least <= self.free + Self::EXACT {
             Verdict::Late
@@ -61,6 +63,7 @@ impl Gauge {
                 let left = (self.free - self.at_least).max(0.0) / self.speed.abs().max(STANDING);
                 format!("\u{25b2} must brake within {} ms", panel::ms(left * 1e3))
             }
+            Verdict::Short if self.free <= 0.0 => "\u{2716} in contact".to_owned(),
             Verdict::Short => format!("\u{2716} cannot stop: {:.2} m short", self.at_least - self.free),
         }
     }
@@ -125,13 +128,15 @@ pub(crate) fn gauge(episode: &Episode, t: SimTime, reaction: Option<Span>) -> Op
     let fronts = path.iter().map(|pose| crate::history::floor(&ahead(pose, front))).collect();
     let beyond = ((Gauge::REACH - needed) / STRIDE).ceil().max(0.0) as usize;
     path.extend((1..=beyond).map(|i| ahead(&state.pose, i as f64 * STRIDE)));
+    // What pushed it back leaves a gap that it did not stop in.
+    let touched = episode.plant().clearance() <= 0.0;
     Some(Gauge {
         speed: from.linear,
         reaction,
         driven,
         braking: needed - driven,
         at_least,
-        free: episode.free_along(&path, t),
+        free: if touched { 0.0 } else { episode.free_along(&path, t) },
         path: fronts,
     })
 }

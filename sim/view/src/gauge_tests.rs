@@ -67,6 +67,9 @@ fn too_late_is_seen_before_the_wall_is_hit() {
     assert_eq!(gauge.verdict(), Verdict::Short);
     assert_eq!(gauge.words(), "\u{2716} cannot stop: 0.08 m short");
     assert_eq!(episode.outcome(), None);
+    episode.advance(SimTime::NEVER);
+    let hit = read(&mut episode, &mut history, 9.0);
+    assert_eq!((hit.verdict(), hit.words().as_str()), (Verdict::Short, "\u{2716} in contact"));
     let far = Gauge { free: f64::INFINITY, ..gauge };
     assert!(far.verdict() == Verdict::Fits && far.words().contains("nothing ahead"));
 }

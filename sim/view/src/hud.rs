@@ -82,7 +82,7 @@ pub(crate) fn legend(ui: &mut Ui) {
         (theme::GHOST, "what the network saw"),
         (theme::BLIND, "driven since: blind"),
         (theme::COMMITTED, "where the command leads"),
-        (theme::STOPPING, "needed to stop"),
+        (theme::STOPPING, "needed to stop (striped: not free)"),
         (theme::SCAN, "range scan"),
     ] {
         ui.horizontal(|ui| {

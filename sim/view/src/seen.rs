@@ -12,7 +12,7 @@ use crate::snapshot::Scene;
 use crate::{Action, panel, theme};
 
 /// Further away than this is drawn at the rim, metres.
-const REACH: f32 = 5.0;
+const REACH: f32 = 4.0;
 
 /// What is set against what.
 struct Sight<'a> {
@@ -74,7 +74,9 @@ pub(crate) fn show(ui: &mut Ui, scene: &Scene, actions: &mut Vec<Action>) {
         return;
     };
     let age = (scene.now - sight.then.at).ms();
-    ui.label(format!("The command in force was decided on what was {} ms ago.", panel::ms(age)));
+    ui.label(format!("It decided the command in force on what was {} ms ago.", panel::ms(age)));
+    ui.label(theme::strong(sight.words()));
+    let height = ui.available_height();
     egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
         let width = ui.available_width();
         let half = (width - 8.0) / 2.0;
@@ -91,9 +93,10 @@ pub(crate) fn show(ui: &mut Ui, scene: &Scene, actions: &mut Vec<Action>) {
         });
         let depths = sight.then.depth.as_ref().zip(sight.now.depth.as_ref());
         ui.label(theme::small("the difference, in the robot's own frame"));
-        let room = if depths.is_some() { width * 0.62 } else { width };
+        // What is left when all the rest has its place.
+        let images = if depths.is_some() { width * 0.25 + 50.0 } else { 0.0 };
+        let room = (height - half - images - 76.0).clamp(140.0, width);
         ui.vertical_centered(|ui| polar(ui, room, &sight, true, true));
-        ui.label(theme::strong(sight.words()));
         key(ui);
         if let Some((then, now)) = depths {
             ui.add_space(4.0);
@@ -201,7 +204,7 @@ fn rings(painter: &Painter, centre: Pos2, scale: f32) {
     for metres in 1..=REACH as i32 {
         let radius = metres as f32 * scale;
         painter.circle_stroke(centre, radius, Stroke::new(1.0, theme::RULE));
-        if metres % 2 == 1 {
+        if metres % 2 == 1 && scale > 22.0 {
             let at = centre + egui::vec2(radius * 0.707, radius * 0.707) - egui::vec2(1.0, 1.0);
             painter.text(at, Align2::RIGHT_BOTTOM, format!("{metres} m"), FontId::proportional(9.5), theme::FAINT);
         }

@@ -8,9 +8,9 @@ use timing::{SimTime, Span};
 
 use super::*;
 
-/// 36 beams of 4 m, but for those given.
+/// 36 beams of 3.9 m, but for those given.
 fn observation(at_ms: f64, beams: &[(usize, f32)]) -> Observation {
-    let mut scan = vec![4.0; 36];
+    let mut scan = vec![3.9; 36];
     beams.iter().for_each(|&(beam, range)| scan[beam] = range);
     Observation {
         frame: 7,
@@ -50,7 +50,7 @@ fn the_greatest_approach_ahead_is_told() {
     assert_eq!(several, "\u{25b2} 1.00 m nearer than it was told, 5 degrees to the right.");
     // Behind it, and within the noise, is nothing to tell.
     assert_eq!(words(&[(2, 3.0)], &[(2, 1.0)]), "Ahead nothing is nearer than it was told.");
-    assert_eq!(words(&[], &[(18, 3.98)]), "Ahead nothing is nearer than it was told.");
+    assert_eq!(words(&[], &[(18, 3.88)]), "Ahead nothing is nearer than it was told.");
     // What went away is not nearer.
     assert_eq!(words(&[(18, 2.0)], &[]), "Ahead nothing is nearer than it was told.");
 }
@@ -80,8 +80,8 @@ fn harness(scene: Scene) -> Harness<'static, State> {
 #[test]
 fn the_panel_tells_how_old_it_is_and_closes() {
     let mut harness = harness(scene(Some(observation(100.0, &[])), observation(312.0, &[(18, 2.5)])));
-    harness.get_by_label_contains("what was 212 ms ago");
-    harness.get_by_label_contains("1.50 m nearer than it was told, 5 degrees to the left");
+    harness.get_by_label_contains("on what was 212 ms ago");
+    harness.get_by_label_contains("1.40 m nearer than it was told, 5 degrees to the left");
     assert!(harness.query_by_label("depth then").is_none());
     harness.get_by_label("V: close").click();
     harness.run_steps(2);

@@ -234,21 +234,22 @@ fn draw(painter: &Painter, view: &View, limit: Option<Limit>) {
 
 fn time_grid(painter: &Painter, view: &View) {
     let View { area, span, aligned, back, .. } = *view;
-    // Marks at round distances from the right edge; where the stretch is not round, the left edge has none.
+    // Marks at round distances from now, or from the capture.
     let step = nice(span) / parts(nice(span));
-    let marks = (span / step + 1e-9).floor() as i32;
-    for i in 0..=marks {
+    let first = (back / step - 1e-9).ceil() as i32;
+    let last = ((back + span) / step + 1e-9).floor() as i32;
+    for i in first..=last {
         let ms = f64::from(i) * step;
-        let share = if aligned { ms / span } else { 1.0 - ms / span };
+        let share = if aligned { ms / span } else { 1.0 - (ms - back) / span };
         let at = area.left() + view.width() * share as f32;
         let line = [Pos2::new(at, area.top()), Pos2::new(at, area.bottom() - FOOT)];
         painter.line_segment(line, Stroke::new(1.0, theme::RULE));
         let text = match (aligned, i) {
             (true, 0) => "capture".to_owned(),
             (true, _) => format!("+{} ms", panel::ms(ms)),
-            (false, 0) if back == 0.0 => "now".to_owned(),
-            (false, _) if step < 10.0 => format!("-{} ms", panel::ms(ms + back)),
-            (false, _) => format!("-{:.0} ms", ms + back),
+            (false, 0) => "now".to_owned(),
+            (false, _) if step < 10.0 => format!("-{} ms", panel::ms(ms)),
+            (false, _) => format!("-{ms:.0} ms"),
         };
         let text = painter.layout_no_wrap(text, FontId::proportional(10.5), theme::FAINT);
         let place = Align2::CENTER_BOTTOM.anchor_size(Pos2::new(at, area.bottom()), text.size());

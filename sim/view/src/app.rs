@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bevy::app::AppExit;
+use bevy::input::keyboard::KeyboardInput;
 use bevy::log::LogPlugin;
 use bevy::prelude::*;
 use bevy::render::RenderPlugin;
@@ -73,10 +74,10 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     .init_resource::<camera::Stage>()
     .init_resource::<scene::Staged>()
     .add_systems(Startup, (camera::spawn, scene::light))
-    .add_systems(PreUpdate, (fetch, press).chain())
+    .add_systems(PreUpdate, (fetch, press).chain().after(bevy::input::InputSystems))
     .add_systems(
         Update,
-        (director::direct, scene::stage, (scene::act, ghost::haunt, ribbons::lay, camera::follow), ghost::link).chain(),
+        (director::direct, camera::sky, scene::stage, (scene::act, ghost::haunt, ribbons::lay, camera::follow), ghost::link).chain(),
     )
     // Labels stand where the camera of this frame sees their places.
     .configure_sets(
@@ -104,19 +105,32 @@ fn fetch(
     let before = newest.run;
     newest.0 = link.newest();
     desk.follow(&newest.0);
+    theme::turn(desk.mode);
     if let (true, Ok(mut window)) = (newest.run != before, windows.single_mut()) {
         window.title = format!("deadtime - {}", desk.settings.scenario);
     }
 }
 
-/// Keys, unless a number is being typed.
-fn press(keyboard: Res<ButtonInput<KeyCode>>, mut desk: ResMut<Desk>, mut contexts: EguiContexts, work: Res<Work>) {
+/// Keys, unless a number is being typed. What moves within the panels belongs to them while something there has the focus.
+fn press(
+    mut pressed: MessageReader<KeyboardInput>,
+    held: Res<ButtonInput<KeyCode>>,
+    mut desk: ResMut<Desk>,
+    mut contexts: EguiContexts,
+    work: Res<Work>,
+) {
     let _clock = work.clock();
-    if contexts.ctx_mut().is_ok_and(|ctx| ctx.text_edit_focused()) {
-        return;
-    }
-    for action in keyboard.get_just_pressed().filter_map(|code| keys::action(*code)) {
-        desk.act(action);
+    let ctx = contexts.ctx_mut().ok();
+    let typing = ctx.as_ref().is_some_and(|ctx| ctx.text_edit_focused());
+    let focused = ctx.as_ref().is_some_and(|ctx| ctx.memory(|memory| memory.focused().is_some()));
+    let down = |keys: &[KeyCode]| held.any_pressed(keys.iter().copied());
+    let (ctrl, shift) = (down(&keys::CONTROL), down(&keys::SHIFT));
+    for input in pressed.read().filter(|input| input.state.is_pressed() && !input.repeat) {
+        let theirs = typing || focused && matches!(input.key_code, KeyCode::Space | KeyCode::Escape);
+        let press = keys::Press { code: input.key_code, written: input.logical_key.clone(), ctrl, shift };
+        if let Some(action) = keys::action(&press).filter(|_| !theirs) {
+            desk.act(action);
+        }
     }
 }
 
@@ -137,6 +151,7 @@ fn panels(
         theme::dress(&ctx);
         return Ok(());
     }
+    theme::follow(&ctx);
     if let Ok(window) = windows.single() {
         let zoom = window::zoom(window.width(), window.height());
         if (ctx.zoom_factor() - zoom).abs() > 0.01 {
@@ -153,6 +168,7 @@ fn panels(
     stage.free = pointer.is_some_and(|at| {
         drawn.scene.contains(at) && ctx.layer_id_at(at).is_none_or(|l| l.order == egui::Order::Background)
     }) && !ctx.egui_is_using_pointer();
+    desk.dragging(ctx.input(|input| input.pointer.any_down() || input.pointer.any_released()));
     for action in drawn.actions {
         desk.act(action);
     }
@@ -191,23 +207,25 @@ fn send(
     newest: Res<Newest>,
     shots: Res<Shots>,
     time: Res<Time<Real>>,
-    mut toast_until: Local<f32>,
+    mut toast: Local<(String, f32)>,
     mut exit: MessageWriter<AppExit>,
 ) {
     let orders = desk.take_orders();
     let refused: Vec<_> = orders.into_iter().filter_map(|order| link.order(order)).collect();
     desk.put_back(refused);
-    if !desk.toast.is_empty() && time.elapsed_secs() > *toast_until {
-        desk.toast.clear();
-    }
     if std::mem::take(&mut desk.shot) {
         let at = newest.scene.as_ref().map_or(0.0, |scene| scene.now.secs());
         let scenario: String =
             desk.settings.scenario.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
         let path = shots.0.join(format!("deadtime-{scenario}-{at:.2}s.png"));
         desk.toast = format!("saved {}", path.display());
-        *toast_until = time.elapsed_secs() + 4.0;
         commands.spawn(Screenshot::primary_window()).observe(save_to_disk(path));
+    }
+    // A line stands for four seconds.
+    if desk.toast != toast.0 {
+        *toast = (desk.toast.clone(), time.elapsed_secs() + 4.0);
+    } else if time.elapsed_secs() > toast.1 {
+        desk.toast.clear();
     }
     if desk.quit {
         exit.write(AppExit::Success);

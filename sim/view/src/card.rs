@@ -186,7 +186,7 @@ pub(crate) fn draw(ui: &mut Ui, card: &Card, log: &Kept) -> Option<Press> {
         for (i, (text, press)) in card.buttons.iter().enumerate() {
             // The second is what is advised.
             let advised = i == 1;
-            let colour = if advised { Color32::WHITE } else { theme::INK };
+            let colour = if advised { Color32::WHITE } else { theme::ink() };
             let button = egui::Button::new(RichText::new(text).color(colour)).min_size(egui::vec2(0.0, 26.0));
             let button = if advised { button.fill(theme::ACCENT) } else { button };
             if ui.add(button).clicked() {

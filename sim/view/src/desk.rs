@@ -7,7 +7,8 @@ use timing::Schedule;
 use crate::labs::LabDesk;
 use crate::sim_thread::{Knob, Order};
 use crate::snapshot::{Phase, Snapshot};
-use crate::{Choice, Settings};
+use crate::undo::{Past, difference};
+use crate::{Choice, Settings, theme};
 
 /// What a person can do. Keys, panels, cards and scripts all speak in these.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +65,12 @@ pub enum Action {
     LabRun(usize),
     /// A picture of the window.
     Shot,
+    /// Dark, or light.
+    Dark,
+    /// Take the last change of the settings back.
+    Undo,
+    /// Make it again.
+    Redo,
     /// Close the card, or the help, or the window.
     Escape,
 }
@@ -101,6 +108,8 @@ pub struct Desk {
     pub bare: bool,
     /// Whether the list of keys is shown.
     pub help: bool,
+    /// Light or dark.
+    pub(crate) mode: theme::Mode,
     /// The labs.
     pub labs: LabDesk,
     /// Whether the card of the ended run was closed.
@@ -113,6 +122,9 @@ pub struct Desk {
     pub toast: String,
     over: bool,
     outbox: Vec<Order>,
+    past: Past,
+    /// Whether the pointer holds something.
+    drag: bool,
 }
 
 impl Desk {
@@ -132,6 +144,7 @@ impl Desk {
             eye: None,
             bare: false,
             help: false,
+            mode: theme::Mode::default(),
             labs: LabDesk::default(),
             card_closed: false,
             shot: false,
@@ -139,6 +152,8 @@ impl Desk {
             toast: String::new(),
             over: false,
             outbox: Vec::new(),
+            past: Past::default(),
+            drag: false,
         }
     }
 
@@ -198,7 +213,7 @@ impl Desk {
     }
 
     fn launch(&mut self) {
-        self.outbox.retain(|waiting| !matches!(waiting, Order::Change(_)));
+        self.outbox.retain(|waiting| !matches!(waiting, Order::Change(_) | Order::Launch(_) | Order::Open(_)));
         if self.paused {
             self.paused = false;
             self.tell(Order::Pause(false));
@@ -209,12 +224,66 @@ impl Desk {
 
     /// Launches these settings.
     pub fn go(&mut self, settings: Settings) {
-        self.settings = settings;
+        let was = std::mem::replace(&mut self.settings, settings);
+        self.past.note(was, false);
         self.launch();
     }
 
-    /// Takes an action.
+    /// Tells whether the pointer holds something: all changes of one drag are taken back together.
+    pub(crate) fn dragging(&mut self, drag: bool) {
+        self.drag = drag;
+        if !drag {
+            self.past.let_go();
+        }
+    }
+
+    /// Takes an action, and remembers what the settings were.
     pub fn act(&mut self, action: Action) {
+        match action {
+            Action::Undo => {
+                let step = self.past.undo(&self.settings);
+                self.step_to(step, "taken back", "nothing to take back");
+            }
+            Action::Redo => {
+                let step = self.past.redo(&self.settings);
+                self.step_to(step, "done again", "nothing to do again");
+            }
+            action => {
+                let was = self.settings.clone();
+                self.take(action);
+                if (Settings { speed: self.settings.speed, ..was.clone() }) != self.settings {
+                    self.past.note(was, self.drag);
+                }
+            }
+        }
+    }
+
+    /// Goes to other settings: in the run that goes on if all that differs can be changed in it, else by a launch.
+    fn step_to(&mut self, step: Option<Settings>, done: &str, none: &str) {
+        let Some(new) = step else {
+            none.clone_into(&mut self.toast);
+            return;
+        };
+        self.toast = format!("{done}: {}", difference(&self.settings, &new));
+        let old = std::mem::replace(&mut self.settings, new.clone());
+        let Settings { latency, cruise, compensation, deadline_ms, .. } = new.clone();
+        let live = Settings { latency, cruise, compensation, deadline_ms, ..old.clone() } == new && cruise.is_some();
+        if !live || self.pending_launch() {
+            self.launch();
+            return;
+        }
+        let knobs = [
+            (old.latency != new.latency).then_some(Knob::Latency(new.latency)),
+            (old.cruise != new.cruise).then_some(new.cruise).flatten().map(Knob::Cruise),
+            (old.compensation != new.compensation).then_some(Knob::Compensation(new.compensation)),
+            (old.deadline_ms != new.deadline_ms).then_some(Knob::Deadline(new.deadline_ms)),
+        ];
+        for knob in knobs.into_iter().flatten() {
+            self.tell(Order::Change(knob));
+        }
+    }
+
+    fn take(&mut self, action: Action) {
         match action {
             Action::Pause if self.over => self.launch(),
             Action::Pause => {
@@ -223,7 +292,7 @@ impl Desk {
             }
             Action::Step => {
                 if !self.paused {
-                    self.act(Action::Pause);
+                    self.take(Action::Pause);
                 }
                 self.tell(Order::Step);
             }
@@ -242,7 +311,7 @@ impl Desk {
             Action::Nudge(by) => {
                 let ms = (self.latency_ms().unwrap_or(0.0) + by).clamp(0.0, LATENCY_MAX);
                 let service = matches!(self.settings.latency, Latency::Service(_));
-                self.act(Action::Latency(if service { Latency::Service(ms) } else { Latency::Fixed(ms) }));
+                self.take(Action::Latency(if service { Latency::Service(ms) } else { Latency::Fixed(ms) }));
             }
             Action::Calibration => self.tell(Order::Change(Knob::Calibration)),
             Action::Cruise(cruise) => {
@@ -279,6 +348,7 @@ impl Desk {
             }
             Action::Eye(eye) => self.eye = Some(eye),
             Action::Bare => self.bare = !self.bare,
+            Action::Dark => self.mode = self.mode.other(),
             Action::Help => self.help = !self.help,
             Action::Labs => self.labs.open = !self.labs.open,
             Action::Lab(which) => {
@@ -292,7 +362,7 @@ impl Desk {
                     let order = Order::Settle(sheet.id.clone(), predicted);
                     self.labs.asked = true;
                     self.tell(order);
-                    self.act(Action::LabRun(0));
+                    self.take(Action::LabRun(0));
                 }
             }
             Action::LabRun(run) => {
@@ -306,6 +376,8 @@ impl Desk {
                 }
             }
             Action::Shot => self.shot = true,
+            // Taken by `act`.
+            Action::Undo | Action::Redo => {}
             Action::Escape if self.bare => self.bare = false,
             Action::Escape if self.help => self.help = false,
             Action::Escape if self.over && !self.card_closed => self.card_closed = true,

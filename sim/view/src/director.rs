@@ -5,13 +5,14 @@ use bevy::prelude::*;
 use bevy::render::view::screenshot::{Screenshot, save_to_disk};
 use timing::SimTime;
 
+use crate::Desk;
 use crate::app::{Link, Newest, Shots};
 use crate::labs::SettlingState;
 use crate::script::{Cue, Script};
 use crate::sim_thread::Order;
 use crate::snapshot::Phase;
 use crate::work::Work;
-use crate::{Desk, keys};
+
 
 /// The state of a script that is played.
 #[derive(Resource, Default)]
@@ -93,12 +94,6 @@ pub(crate) fn direct(
             director.until = Some(at);
         }
         Cue::Frames(frames) => director.rest = frames,
-        Cue::Key(code) => {
-            if let Some(action) = keys::action(code) {
-                desk.act(action);
-            }
-            director.rest = SETTLE;
-        }
         Cue::Act(action) => {
             desk.act(action);
             director.rest = SETTLE;

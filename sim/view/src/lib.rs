@@ -38,6 +38,7 @@ mod shapes;
 mod sim_thread;
 pub mod snapshot;
 mod theme;
+mod undo;
 mod window;
 mod work;
 

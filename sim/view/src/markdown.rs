@@ -26,7 +26,7 @@ pub(crate) fn markdown(ui: &mut Ui, text: &str) {
             }
             Block::Item(text) => item(ui, &text),
             Block::Code(text) => {
-                egui::Frame::NONE.fill(theme::WELL).inner_margin(6.0).corner_radius(4.0).show(ui, |ui| {
+                egui::Frame::NONE.fill(theme::well()).inner_margin(6.0).corner_radius(4.0).show(ui, |ui| {
                     ui.label(RichText::new(text).monospace().size(11.5));
                 });
             }
@@ -143,8 +143,8 @@ fn line(ui: &Ui, text: &str) -> LayoutJob {
             Style::Strong => FontId::new(13.0, theme::strong_family()),
             Style::Code => FontId::monospace(11.5),
         };
-        let background = if style == Style::Code { theme::WELL } else { egui::Color32::TRANSPARENT };
-        job.append(&text, 0.0, TextFormat { background, ..TextFormat::simple(font, theme::INK) });
+        let background = if style == Style::Code { theme::well() } else { egui::Color32::TRANSPARENT };
+        job.append(&text, 0.0, TextFormat { background, ..TextFormat::simple(font, theme::ink()) });
     }
     job
 }

@@ -26,7 +26,7 @@ pub(crate) fn panel(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut
         section(ui, "Latency");
         latency::latency(ui, desk, actions);
         if !snapshot.notice.is_empty() {
-            ui.label(theme::small(&snapshot.notice).color(theme::BLIND));
+            ui.label(theme::small(&snapshot.notice).color(theme::words(theme::BLIND)));
         }
         section(ui, "Driving");
         driving(ui, desk, snapshot, actions);
@@ -142,7 +142,7 @@ fn lines(ui: &mut Ui, text: &str, most: usize) {
     let mut job = egui::text::LayoutJob::simple(
         text.to_owned(),
         egui::FontId::proportional(theme::SMALL),
-        theme::FAINT,
+        theme::faint(),
         ui.available_width(),
     );
     job.wrap.max_rows = most;

@@ -40,7 +40,7 @@ pub(crate) fn age_strip(ui: &mut Ui, strip: &AgeStrip) {
         let (width, radius) = if strip.peaks.len() > 50 { (1.0, 1.3) } else { (2.0, 2.5) };
         plot.line(Line::new("age", points(&strip.saw)).color(theme::GHOST).width(width));
         plot.points(Points::new("peaks", points(&strip.peaks)).color(theme::BLIND).radius(radius));
-        plot.points(Points::new("latency", points(&strip.latencies)).color(theme::INK).radius(radius * 0.7));
+        plot.points(Points::new("latency", points(&strip.latencies)).color(theme::ink()).radius(radius * 0.7));
     });
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn waterfall(ui: &mut Ui, lives: &[Life], now: SimTime) {
             Align2::CENTER_CENTER,
             "no inference yet",
             FontId::proportional(12.0),
-            theme::FAINT,
+            theme::faint(),
         );
         return;
     }
@@ -122,7 +122,7 @@ pub(crate) fn waterfall(ui: &mut Ui, lives: &[Life], now: SimTime) {
         let at = x(life.captured, life.captured);
         let bottom = area.bottom() - 12.0;
         painter
-            .line_segment([Pos2::new(at, bottom - ticks + 1.0), Pos2::new(at, bottom)], Stroke::new(2.0, theme::INK));
+            .line_segment([Pos2::new(at, bottom - ticks + 1.0), Pos2::new(at, bottom)], Stroke::new(2.0, theme::ink()));
     }
     legend(&painter, Rect::from_min_max(Pos2::new(rect.left(), area.bottom()), rect.max), &bars, dropped > 0);
 }
@@ -133,7 +133,7 @@ fn time_grid(painter: &Painter, area: Rect, span: f64, aligned: bool) {
         let share = f64::from(i) / parts;
         let at = area.left() + (f64::from(area.width() - 40.0) * share) as f32;
         let line = [Pos2::new(at, area.top()), Pos2::new(at, area.bottom() - 12.0)];
-        painter.line_segment(line, Stroke::new(1.0, theme::RULE));
+        painter.line_segment(line, Stroke::new(1.0, theme::rule()));
         let text = match (aligned, i) {
             (true, 0) => "capture".to_owned(),
             (true, _) => format!("+{} ms", panel::ms(span * share)),
@@ -141,7 +141,7 @@ fn time_grid(painter: &Painter, area: Rect, span: f64, aligned: bool) {
             (false, _) => format!("-{:.0} ms", span * (1.0 - share)),
         };
         let align = if i == 0 { Align2::LEFT_BOTTOM } else { Align2::CENTER_BOTTOM };
-        painter.text(Pos2::new(at, area.bottom()), align, text, FontId::proportional(10.5), theme::FAINT);
+        painter.text(Pos2::new(at, area.bottom()), align, text, FontId::proportional(10.5), theme::faint());
     }
 }
 
@@ -159,23 +159,23 @@ fn bar(painter: &Painter, life: &Life, top: f32, height: f32, x: &Place) {
         painter.rect_filled(rect, 1.0, colour);
         end = rect.right();
     }
-    painter.line_segment([Pos2::new(start, top), Pos2::new(start, top + height)], Stroke::new(1.5, theme::INK));
+    painter.line_segment([Pos2::new(start, top), Pos2::new(start, top + height)], Stroke::new(1.5, theme::ink()));
     let middle = Pos2::new(end + 4.0, top + height / 2.0);
     let font = FontId::proportional(10.5);
     match (life.fate, life.bars.last()) {
         (Some(Fate::Applied), Some(last)) if height > 7.0 => {
             let text = panel::ms((last.2 - life.captured).ms());
-            painter.text(middle, Align2::LEFT_CENTER, text, font, theme::INK);
+            painter.text(middle, Align2::LEFT_CENTER, text, font, theme::ink());
         }
         (Some(Fate::Lost), _) => {
-            painter.text(middle, Align2::LEFT_CENTER, "lost", font, theme::BLIND);
+            painter.text(middle, Align2::LEFT_CENTER, "lost", font, theme::words(theme::BLIND));
         }
         (Some(Fate::Superseded), _) => {
-            painter.text(middle, Align2::LEFT_CENTER, "superseded", font, theme::FAINT);
+            painter.text(middle, Align2::LEFT_CENTER, "superseded", font, theme::faint());
         }
         (None, _) => {
             let rect = Rect::from_min_max(Pos2::new(start, top), Pos2::new(end, top + height));
-            painter.rect_stroke(rect, 1.0, Stroke::new(1.0, theme::INK), StrokeKind::Inside);
+            painter.rect_stroke(rect, 1.0, Stroke::new(1.0, theme::ink()), StrokeKind::Inside);
         }
         _ => {}
     }
@@ -185,14 +185,14 @@ fn bar(painter: &Painter, life: &Life, top: f32, height: f32, x: &Place) {
 fn legend(painter: &Painter, area: Rect, bars: &[&Life], dropped: bool) {
     let mut at = Pos2::new(area.left(), area.center().y);
     let mut entry = |colour: Color32, word: &str, width: f32| {
-        let text = painter.layout_no_wrap(word.to_owned(), FontId::proportional(11.0), theme::INK);
+        let text = painter.layout_no_wrap(word.to_owned(), FontId::proportional(11.0), theme::ink());
         if at.x + 14.0 + text.size().x > area.right() {
             return;
         }
         let swatch = Rect::from_center_size(at + egui::vec2(5.0, 0.0), egui::vec2(width, 9.0));
         painter.rect_filled(swatch, 1.0, colour);
         let next = 14.0 + text.size().x + 12.0;
-        painter.galley(Pos2::new(at.x + 14.0, at.y - text.size().y / 2.0), text, theme::INK);
+        painter.galley(Pos2::new(at.x + 14.0, at.y - text.size().y / 2.0), text, theme::ink());
         at.x += next;
     };
     for stage in Stage::ALL {
@@ -201,7 +201,7 @@ fn legend(painter: &Painter, area: Rect, bars: &[&Life], dropped: bool) {
         }
     }
     if dropped {
-        entry(theme::INK, "frame dropped", 2.0);
+        entry(theme::ink(), "frame dropped", 2.0);
     }
 }
 

@@ -35,7 +35,7 @@ impl Drawn {
         match self {
             Self::Blind => (theme::BLIND, 0.72),
             Self::Committed => (theme::COMMITTED, 0.8),
-            Self::Stopping => (theme::STOPPING, 0.9),
+            Self::Stopping => (theme::stopping(), 0.9),
             Self::Scan => (theme::SCAN, 1.0),
             Self::SeenScan => (theme::GHOST, 1.0),
         }

@@ -34,8 +34,6 @@ pub enum Cue {
     Until(SimTime),
     /// Draws so many frames.
     Frames(u32),
-    /// Presses a key.
-    Key(bevy::input::keyboard::KeyCode),
     /// Does this.
     Act(Action),
     /// Picks a scenario by its id.
@@ -77,7 +75,7 @@ fn cue(line: &str) -> Result<Cue, String> {
         "until" if rest == "end" => Cue::Until(SimTime::NEVER),
         "until" => Cue::Until(SimTime::ZERO + Span::from_secs(value(rest)?)),
         "frames" => Cue::Frames(value(rest)?),
-        "key" => Cue::Key(keys::code(rest).ok_or_else(|| format!("no key `{rest}`"))?),
+        "key" => Cue::Act(keys::named(rest).ok_or_else(|| format!("no key `{rest}`"))?),
         "scenario" => Cue::Scenario(rest.to_owned()),
         "speed" => Cue::Speed(value(rest)?),
         "latency" => Cue::Act(Action::Latency(value(rest)?)),
@@ -126,7 +124,7 @@ mod tests {
         let cues = Script::parse(text).unwrap().cues;
         assert_eq!(cues.len(), 7);
         assert_eq!(cues[0], Cue::Until(SimTime(1_500_000_000)));
-        assert_eq!(cues[1], Cue::Key(bevy::input::keyboard::KeyCode::KeyL));
+        assert_eq!(cues[1], Cue::Act(Action::Nudge(10.0)));
         assert_eq!(cues[2], Cue::Act(Action::Latency(Latency::Fixed(200.0))));
         assert_eq!(cues[5], Cue::Until(SimTime::NEVER));
     }

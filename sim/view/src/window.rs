@@ -35,7 +35,7 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
     if desk.bare && !matches!(snapshot.phase, Phase::Failed(_)) {
         return bare(ui, callouts);
     }
-    let paper = Frame::NONE.fill(theme::PAPER).inner_margin(Margin::symmetric(10, 8));
+    let paper = Frame::NONE.fill(theme::paper()).inner_margin(Margin::symmetric(10, 8));
     Panel::left("controls").exact_size(PANEL).resizable(false).frame(paper).show(ui, |ui| {
         panel::panel(ui, desk, snapshot, &mut actions);
     });

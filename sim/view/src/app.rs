@@ -13,10 +13,11 @@ use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPostUpdateSet,
 use bevy_panorbit_camera::{PanOrbitCameraPlugin, PanOrbitCameraSystemSet};
 
 use crate::hud::Callout;
+use crate::memory::{self, Place, Scribe};
 use crate::sim_thread::SimThread;
 use crate::snapshot::Snapshot;
 use crate::work::{self, Work};
-use crate::{Desk, Launcher, Settings, ViewError, ViewOptions, camera, director, ghost, keys, ribbons, scene};
+use crate::{Desk, Launcher, Settings, ViewError, ViewOptions, camera, director, dropped, film, ghost, keys, ribbons, scene};
 use crate::{shapes, theme, window};
 
 /// The newest snapshot; the same one for every system of a frame.
@@ -42,6 +43,13 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     let choices = [launcher.scenarios(), launcher.models(), launcher.runtimes(), launcher.profiles()];
     let mut desk = Desk::new(start.clone(), choices);
     desk.labs.sheets = launcher.labs();
+    desk.hint = options.first;
+    desk.toast = options.note;
+    let memory = options.memory;
+    if let Some((memory, _)) = &memory {
+        (desk.mode, desk.labs.open, desk.from_above) = (memory.theme, memory.labs, memory.from_above);
+    }
+    theme::turn(desk.mode);
     let link = SimThread::start(launcher, start, true).map_err(|e| ViewError::Thread(e.to_string()))?;
     let newest = Newest(link.newest());
     let [width, height] = options.size;
@@ -70,14 +78,16 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     .insert_resource(Fine(options.fine))
     .insert_resource(Shots(options.shots))
     .insert_resource(director::Director::new(options.script))
+    .insert_resource(Place(memory.as_ref().and_then(|(memory, _)| memory.place)))
+    .init_resource::<film::Studio>()
     .init_resource::<Work>()
     .init_resource::<camera::Stage>()
     .init_resource::<scene::Staged>()
     .add_systems(Startup, (camera::spawn, scene::light))
-    .add_systems(PreUpdate, (fetch, press).chain().after(bevy::input::InputSystems))
+    .add_systems(PreUpdate, (fetch, press, dropped::heed).chain().after(bevy::input::InputSystems))
     .add_systems(
         Update,
-        (director::direct, camera::sky, scene::stage, (scene::act, ghost::haunt, ribbons::lay, camera::follow), ghost::link).chain(),
+        (memory::put_back, director::direct, camera::sky, scene::stage, (scene::act, ghost::haunt, ribbons::lay, camera::follow), ghost::link).chain(),
     )
     // Labels stand where the camera of this frame sees their places.
     .configure_sets(
@@ -86,7 +96,10 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     )
     .add_systems(PostUpdate, scene::see_through.after(PanOrbitCameraSystemSet))
     .add_systems(EguiPrimaryContextPass, panels)
-    .add_systems(Last, (send, work::end_frame).chain());
+    .add_systems(Last, (memory::remember, film::roll, send, work::end_frame).chain());
+    if let Some((memory, path)) = memory {
+        app.insert_resource(Scribe::new(path, memory));
+    }
     match app.run() {
         AppExit::Success => Ok(()),
         AppExit::Error(code) => Err(ViewError::Ended(code.get())),
@@ -199,6 +212,13 @@ fn callouts(newest: &Snapshot, eye: &Query<(&Camera, &GlobalTransform), With<cam
     callouts
 }
 
+/// What a picture of this moment is called, without what it ends in.
+pub(crate) fn file_name(desk: &Desk, newest: &Snapshot) -> String {
+    let ms = newest.scene.as_ref().map_or(0.0, |scene| scene.now.secs() * 1e3);
+    let scenario: String = desk.settings.scenario.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
+    format!("deadtime-{scenario}-{ms:.0}ms")
+}
+
 /// Passes on what is to be passed on.
 fn send(
     mut commands: Commands,
@@ -214,10 +234,7 @@ fn send(
     let refused: Vec<_> = orders.into_iter().filter_map(|order| link.order(order)).collect();
     desk.put_back(refused);
     if std::mem::take(&mut desk.shot) {
-        let at = newest.scene.as_ref().map_or(0.0, |scene| scene.now.secs());
-        let scenario: String =
-            desk.settings.scenario.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
-        let path = shots.0.join(format!("deadtime-{scenario}-{at:.2}s.png"));
+        let path = shots.0.join(file_name(&desk, &newest)).with_extension("png");
         desk.toast = format!("saved {}", path.display());
         commands.spawn(Screenshot::primary_window()).observe(save_to_disk(path));
     }

@@ -82,9 +82,10 @@ pub(crate) fn spawn(mut commands: Commands, fine: Res<Fine>, adapter: Option<Res
 pub(crate) fn sky(
     mut clear: ResMut<ClearColor>,
     mut eyes: Query<(&mut Camera, &mut DistanceFog), With<Eye>>,
-    mut last: Local<theme::Mode>,
+    mut last: Local<Option<theme::Mode>>,
 ) {
-    if std::mem::replace(&mut *last, theme::mode()) == theme::mode() {
+    let mode = theme::mode();
+    if last.replace(mode) == Some(mode) {
         return;
     }
     let sky = theme::scene(theme::sky());

@@ -1,14 +1,17 @@
 //! The state of the window itself, and the one place where an action of a person, whatever it came from, takes effect.
 
+use std::path::{Path, PathBuf};
+
 use episode::Outcome;
 use scenario::{Compensation, Latency};
 use timing::Schedule;
 
+use crate::film::Filming;
 use crate::labs::LabDesk;
 use crate::sim_thread::{Knob, Order};
 use crate::snapshot::{Phase, Snapshot};
 use crate::undo::{Past, difference};
-use crate::{Choice, Settings, theme};
+use crate::{Choice, Settings, dropped, theme};
 
 /// What a person can do. Keys, panels, cards and scripts all speak in these.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,12 +68,22 @@ pub enum Action {
     LabRun(usize),
     /// A picture of the window.
     Shot,
+    /// Files were dropped on the window.
+    Dropped(Vec<PathBuf>),
+    /// A network from a file: time it and drive with it.
+    OpenModel(PathBuf),
+    /// A scenario from a file.
+    OpenScenario(PathBuf),
+    /// A log from a file.
+    OpenLog(PathBuf),
     /// Dark, or light.
     Dark,
     /// Take the last change of the settings back.
     Undo,
     /// Make it again.
     Redo,
+    /// A short film of the window: begin, end.
+    Film,
     /// Close the card, or the help, or the window.
     Escape,
 }
@@ -108,6 +121,10 @@ pub struct Desk {
     pub bare: bool,
     /// Whether the list of keys is shown.
     pub help: bool,
+    /// What becomes of the files that hover above the window; empty if none do.
+    pub promise: String,
+    /// Whether the first steps are told: until anything is done.
+    pub hint: bool,
     /// Light or dark.
     pub(crate) mode: theme::Mode,
     /// The labs.
@@ -116,6 +133,8 @@ pub struct Desk {
     pub card_closed: bool,
     /// A picture is wanted.
     pub shot: bool,
+    /// A film of the window.
+    pub(crate) film: Filming,
     /// The window is to close.
     pub quit: bool,
     /// A line shown for a moment.
@@ -144,10 +163,13 @@ impl Desk {
             eye: None,
             bare: false,
             help: false,
+            promise: String::new(),
+            hint: false,
             mode: theme::Mode::default(),
             labs: LabDesk::default(),
             card_closed: false,
             shot: false,
+            film: Filming::default(),
             quit: false,
             toast: String::new(),
             over: false,
@@ -239,6 +261,9 @@ impl Desk {
 
     /// Takes an action, and remembers what the settings were.
     pub fn act(&mut self, action: Action) {
+        if std::mem::take(&mut self.hint) && action == Action::Escape {
+            return;
+        }
         match action {
             Action::Undo => {
                 let step = self.past.undo(&self.settings);
@@ -348,6 +373,22 @@ impl Desk {
             }
             Action::Eye(eye) => self.eye = Some(eye),
             Action::Bare => self.bare = !self.bare,
+            Action::Dropped(paths) => match dropped::action(&paths) {
+                Ok(action) => self.take(action),
+                Err(why) => self.toast = why,
+            },
+            Action::OpenModel(path) => {
+                let id = offer(&mut self.models, &path, "dropped");
+                self.settings.model = Some(id);
+                self.settings.latency = Latency::Measured;
+                self.launch();
+            }
+            Action::OpenScenario(path) => {
+                let id = offer(&mut self.scenarios, &path, "dropped");
+                self.open(id);
+            }
+            // The one place where a log is opened.
+            Action::OpenLog(path) => self.toast = format!("opening logs: {}", path.display()),
             Action::Dark => self.mode = self.mode.other(),
             Action::Help => self.help = !self.help,
             Action::Labs => self.labs.open = !self.labs.open,
@@ -376,6 +417,10 @@ impl Desk {
                 }
             }
             Action::Shot => self.shot = true,
+            Action::Film if self.film.busy && !self.film.on => {
+                "the film before this one is still being written".clone_into(&mut self.toast);
+            }
+            Action::Film => self.film.on = !self.film.on,
             // Taken by `act`.
             Action::Undo | Action::Redo => {}
             Action::Escape if self.bare => self.bare = false,
@@ -389,7 +434,7 @@ impl Desk {
     /// Opens a scenario with its own settings.
     fn open(&mut self, id: String) {
         self.settings.scenario.clone_from(&id);
-        self.outbox.retain(|waiting| !matches!(waiting, Order::Change(_)));
+        self.outbox.retain(|waiting| !matches!(waiting, Order::Change(_) | Order::Launch(_) | Order::Open(_)));
         self.tell(Order::Open(id));
     }
 
@@ -397,6 +442,16 @@ impl Desk {
         self.settings.speed = speed.clamp(SPEEDS[0], SPEEDS[1]);
         self.tell(Order::Speed(self.settings.speed));
     }
+}
+
+/// Makes a file something that can be picked; gives its `id`.
+fn offer(choices: &mut Vec<Choice>, path: &Path, description: &str) -> String {
+    let id = path.display().to_string();
+    if choices.iter().all(|choice| choice.id != id) {
+        let title = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        choices.push(Choice { id: id.clone(), title, description: format!("{description}: {id}") });
+    }
+    id
 }
 
 /// What an outcome is called.

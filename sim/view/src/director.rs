@@ -7,6 +7,7 @@ use timing::SimTime;
 
 use crate::Desk;
 use crate::app::{Link, Newest, Shots};
+use crate::film::Take;
 use crate::labs::SettlingState;
 use crate::script::{Cue, Script};
 use crate::sim_thread::Order;
@@ -50,7 +51,7 @@ pub(crate) fn direct(
     newest: Res<Newest>,
     link: Res<Link>,
     shots: Res<Shots>,
-    taking: Query<(), With<Screenshot>>,
+    taking: Query<(), (With<Screenshot>, Without<Take>)>,
     work: Res<Work>,
     mut exit: MessageWriter<AppExit>,
 ) {
@@ -120,6 +121,18 @@ pub(crate) fn direct(
             let path = shots.0.join(format!("{name}.png"));
             commands.spawn(Screenshot::primary_window()).observe(save_to_disk(path));
             director.rest = 2;
+        }
+        Cue::Film(name) => {
+            desk.film.name = Some(name);
+            desk.film.on = true;
+        }
+        Cue::Cut => {
+            desk.film.on = false;
+            if desk.film.busy {
+                director.cues.push_front(Cue::Cut);
+            } else {
+                println!("{}", serde_json::json!({ "film": desk.toast }));
+            }
         }
         Cue::Quit => {
             let (frames, [p50, p99, max]) = work.report();

@@ -63,6 +63,7 @@ pub(crate) const KEYS: &[Key] = keys! {
     Escape "Esc" Look "close, quit" Action::Escape;
     KeyG "G" Share "labs: guided experiments" Action::Labs;
     KeyS "S" Share "screenshot" Action::Shot;
+    KeyF "F" Share "film: begin, end (a GIF)" Action::Film;
     KeyH "H" Share "this help" Action::Help;
     F1 "F1" Share "" Action::Help;
 };

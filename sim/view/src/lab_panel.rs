@@ -83,6 +83,13 @@ fn walk(ui: &mut Ui, desk: &LabDesk, sheet: &LabSheet, settling: &Settling, acti
             actions.push(Action::LabRun(i));
         }
     }
+    // What came out is brought into view, once.
+    let shown = ui.data_mut(|data| {
+        std::mem::replace(data.get_temp_mut_or_default(egui::Id::new(("settled", &sheet.id))), settled)
+    });
+    if settled && !shown {
+        ui.scroll_to_cursor(Some(egui::Align::TOP));
+    }
     outcome(ui, of_this);
     if settled {
         told(ui, desk, sheet);

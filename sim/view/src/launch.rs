@@ -8,6 +8,7 @@ use scenario::{Compensation, Latency};
 use timing::{Schedule, Source, Trace};
 
 use crate::labs::{LabSheet, Settling};
+use crate::memory::Memory;
 use crate::script::Script;
 
 /// What a run is made from: all that the command line can say about one.
@@ -129,11 +130,17 @@ pub struct ViewOptions {
     pub script: Option<Script>,
     /// Where screenshots go.
     pub shots: PathBuf,
+    /// What was remembered, and the file to remember in; `None` where nothing is to be.
+    pub memory: Option<(Memory, PathBuf)>,
+    /// Whether somebody sees the window for the first time: told the first steps.
+    pub first: bool,
+    /// A line to begin with; empty for none.
+    pub note: String,
 }
 
 impl Default for ViewOptions {
     fn default() -> Self {
-        Self { size: [1280, 800], fine: true, script: None, shots: PathBuf::from(".") }
+        Self { size: [1280, 800], fine: true, script: None, shots: PathBuf::from("."), memory: None, first: false, note: String::new() }
     }
 }
 

@@ -5,7 +5,7 @@ use scenario::Compensation;
 use timing::Schedule;
 
 use crate::snapshot::{Phase, Snapshot};
-use crate::{Action, Choice, Desk, latency, theme};
+use crate::{Action, Choice, Desk, film, latency, theme};
 
 /// Draws the panel; what a person does there is added to `actions`.
 pub(crate) fn panel(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
@@ -17,6 +17,11 @@ pub(crate) fn panel(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut
             }
             if ui.small_button("G: labs").on_hover_text("Guided experiments").clicked() {
                 actions.push(Action::Labs);
+            }
+            if let Some(seconds) = desk.film.seconds {
+                let words = theme::small(format!("\u{25cf} {seconds:.0} s")).color(theme::words(theme::BLIND));
+                let hint = format!("A film is taken, of at most {:.0} s. F ends it", film::LONGEST);
+                ui.label(words).on_hover_text(hint);
             }
         });
     });

@@ -6,8 +6,10 @@
 //! latency fixed:200  # or: cruise, compensation, speed, scenario, deadline, seed, model, runtime, schedule
 //! frames 3           # let the window draw so many frames
 //! shot driving       # a picture, driving.png
+//! film crash         # begin a film, crash.gif; then `cut` ends it and waits until it is written
 //! camera -57 36 5.2  # yaw and pitch in degrees, metres from the robot
 //! until end          # play to the end of the run
+//! drop a/net.onnx    # as if the file were dropped on the window
 //! lab 2              # open the second lab; then `predict 1`, `settle`, `run 2` (open its second run)
 //! settled            # wait until it is
 //! quit
@@ -44,6 +46,10 @@ pub enum Cue {
     Settled,
     /// A picture under this name.
     Shot(String),
+    /// Begins a film under this name.
+    Film(String),
+    /// Ends it, and waits until it is written.
+    Cut,
     /// Closes the window.
     Quit,
 }
@@ -88,17 +94,23 @@ fn cue(line: &str) -> Result<Cue, String> {
         "model" => Cue::Act(Action::Model(rest.to_owned())),
         "runtime" => Cue::Act(Action::Runtime(rest.to_owned())),
         "schedule" => Cue::Act(Action::Schedule(value(rest)?)),
+        "drop" if !rest.is_empty() => Cue::Act(Action::Dropped(vec![rest.into()])),
         "lab" => Cue::Act(Action::Lab(Some(value::<usize>(rest)?.saturating_sub(1)))),
         "predict" => Cue::Act(Action::Predict(value::<usize>(rest)?.saturating_sub(1))),
         "settle" => Cue::Act(Action::Settle),
         "run" => Cue::Act(Action::LabRun(value::<usize>(rest)?.saturating_sub(1))),
         "settled" => Cue::Settled,
-        "shot" if !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) => {
-            Cue::Shot(rest.to_owned())
-        }
+        "shot" if is_name(rest) => Cue::Shot(rest.to_owned()),
+        "film" if is_name(rest) => Cue::Film(rest.to_owned()),
+        "cut" => Cue::Cut,
         "quit" => Cue::Quit,
         _ => return Err(format!("cannot read `{line}`")),
     })
+}
+
+/// Whether a file can be called so.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
 }
 
 fn eye(text: &str) -> Result<[f32; 3], String> {

@@ -17,7 +17,9 @@ use crate::memory::{self, Place, Scribe};
 use crate::sim_thread::SimThread;
 use crate::snapshot::Snapshot;
 use crate::work::{self, Work};
-use crate::{Desk, Launcher, Settings, ViewError, ViewOptions, camera, director, dropped, film, ghost, keys, ribbons, scene};
+use crate::{
+    Desk, Launcher, Settings, ViewError, ViewOptions, camera, director, dropped, film, ghost, keys, ribbons, scene,
+};
 use crate::{shapes, theme, window};
 
 /// The newest snapshot; the same one for every system of a frame.
@@ -87,7 +89,15 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     .add_systems(PreUpdate, (fetch, press, dropped::heed).chain().after(bevy::input::InputSystems))
     .add_systems(
         Update,
-        (memory::put_back, director::direct, camera::sky, scene::stage, (scene::act, ghost::haunt, ribbons::lay, camera::follow), ghost::link).chain(),
+        (
+            memory::put_back,
+            director::direct,
+            camera::sky,
+            scene::stage,
+            (scene::act, ghost::haunt, ribbons::lay, camera::follow),
+            ghost::link,
+        )
+            .chain(),
     )
     // Labels stand where the camera of this frame sees their places.
     .configure_sets(
@@ -118,9 +128,14 @@ fn fetch(
     let before = newest.run;
     newest.0 = link.newest();
     desk.follow(&newest.0);
+    let turned = theme::mode() != desk.mode;
     theme::turn(desk.mode);
-    if let (true, Ok(mut window)) = (newest.run != before, windows.single_mut()) {
+    if newest.run == before && !turned {
+        return;
+    }
+    if let Ok(mut window) = windows.single_mut() {
         window.title = format!("deadtime - {}", desk.settings.scenario);
+        window.window_theme = Some(theme::frame());
     }
 }
 

@@ -14,7 +14,6 @@ use crate::sim_thread::Order;
 use crate::snapshot::Phase;
 use crate::work::Work;
 
-
 /// The state of a script that is played.
 #[derive(Resource, Default)]
 pub(crate) struct Director {

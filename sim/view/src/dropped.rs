@@ -57,7 +57,11 @@ pub(crate) fn name(path: &Path) -> String {
 }
 
 /// Takes what is dropped.
-pub(crate) fn heed(mut messages: MessageReader<FileDragAndDrop>, mut desk: ResMut<Desk>, mut hovering: Local<Vec<PathBuf>>) {
+pub(crate) fn heed(
+    mut messages: MessageReader<FileDragAndDrop>,
+    mut desk: ResMut<Desk>,
+    mut hovering: Local<Vec<PathBuf>>,
+) {
     // Files that are dropped together come one by one, in one frame.
     let mut dropped = Vec::new();
     for message in messages.read() {

@@ -226,7 +226,7 @@ impl<W: std::io::Write> Film<W> {
 
     fn end(mut self) -> Result<(), gif::EncodingError> {
         self.flush(None)?;
-        self.encoder.into_inner().map_err(gif::EncodingError::from)?.flush().map_err(gif::EncodingError::from)
+        Ok(self.encoder.into_inner()?.flush()?)
     }
 }
 

@@ -151,9 +151,10 @@ mod tests {
     fn every_key_does_what_its_cap_says() {
         for key in KEYS {
             let (ctrl, shift) = key.held();
-            let written = key.letter().map_or(Written::Unidentified(bevy::input::keyboard::NativeKey::Unidentified), |l| {
-                Written::Character(l.to_string().into())
-            });
+            let written =
+                key.letter().map_or(Written::Unidentified(bevy::input::keyboard::NativeKey::Unidentified), |l| {
+                    Written::Character(l.to_string().into())
+                });
             let pressed = action(&Press { code: key.code, written, ctrl, shift });
             assert_eq!(pressed, Some((key.action)()), "{}", key.cap);
             assert_eq!(named(key.cap), pressed, "{}", key.cap);

@@ -140,7 +140,15 @@ pub struct ViewOptions {
 
 impl Default for ViewOptions {
     fn default() -> Self {
-        Self { size: [1280, 800], fine: true, script: None, shots: PathBuf::from("."), memory: None, first: false, note: String::new() }
+        Self {
+            size: [1280, 800],
+            fine: true,
+            script: None,
+            shots: PathBuf::from("."),
+            memory: None,
+            first: false,
+            note: String::new(),
+        }
     }
 }
 

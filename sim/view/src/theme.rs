@@ -282,6 +282,14 @@ pub(crate) fn dress(ctx: &egui::Context) {
     follow(ctx);
 }
 
+/// What surrounds the window, in its mode.
+pub(crate) fn frame() -> bevy::window::WindowTheme {
+    match mode() {
+        Mode::Light => bevy::window::WindowTheme::Light,
+        Mode::Dark => bevy::window::WindowTheme::Dark,
+    }
+}
+
 /// Shows egui in the mode of the window.
 pub(crate) fn follow(ctx: &egui::Context) {
     let theme = match mode() {

@@ -2,6 +2,8 @@
 
 mod answers;
 mod assets;
+#[cfg(feature = "window")]
+mod blame_in_window;
 mod chrome_trace;
 mod commands;
 mod labs;

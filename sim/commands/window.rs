@@ -1,22 +1,26 @@
 //! `deadtime` and `deadtime window`: the window, or the same run without one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use miette::Result;
 
-use super::run;
+use super::{replay, run};
 use crate::launch::{Overrides, RemoteOptions, RuntimeOptions};
 
 /// Options of the window.
 #[derive(clap::Args, Debug, Default)]
 pub struct Args {
-    /// The scenario to open with; by default what was open last, or `lesson`
+    /// The scenario to open with, by default what was open last, or `lesson`; or a log to look at (a path, or the name of one that
+    /// the window keeps with `.mcap`)
+    #[arg(value_name = "SCENARIO|RUN.mcap")]
     pub scenario: Option<PathBuf>,
     #[command(flatten)]
     pub overrides: Overrides,
     #[command(flatten)]
     pub runtime: RuntimeOptions,
+    #[command(flatten)]
+    pub remote: RemoteOptions,
     /// The seed; the scenario's own by default
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -49,6 +53,11 @@ fn size(text: &str) -> std::result::Result<[u32; 2], String> {
         .ok_or_else(|| format!("found size `{text}`; expected WIDTHxHEIGHT in pixels, such as 1280x800"))
 }
 
+/// Whether that is a log and no scenario.
+fn is_log(what: &Path) -> bool {
+    what.extension().is_some_and(|extension| extension == "mcap")
+}
+
 const HOW_TO_GET_A_WINDOW: &str = "For the window, start it in a graphical session, over `ssh -X`, or under \
     `xvfb-run`, on a machine with a Vulkan or OpenGL driver (Debian: mesa-vulkan-drivers libxcursor1 libxi6 \
     libxkbcommon-x11-0).";
@@ -60,12 +69,15 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Some(reason) => {
             eprintln!("no window: {reason}");
             let scenario = args.scenario.unwrap_or_else(|| DEFAULT.into());
+            if is_log(&scenario) {
+                return replay::run(&replay::Args { log: scenario, timeline: None, json: false });
+            }
             eprintln!("running `{}` without one. {HOW_TO_GET_A_WINDOW}\n", scenario.display());
             // Whether a busy machine's measurement is certified is not what was asked for here.
             run::run(&run::Args {
                 scenario,
                 overrides: args.overrides,
-                remote: RemoteOptions::default(),
+                remote: args.remote,
                 runtime: args.runtime,
                 seed: args.seed,
                 unpaced: false,

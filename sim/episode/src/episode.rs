@@ -205,6 +205,16 @@ impl Episode {
         self.edits.extend(edits);
     }
 
+    /// Edits that are still to come.
+    pub fn pending_edits(&self) -> usize {
+        self.edits.len()
+    }
+
+    /// Gives up the edits that are still to come: what follows is another future.
+    pub fn forget_edits(&mut self) {
+        self.edits.clear();
+    }
+
     /// Encodes the inputs of a request as the network's contract says, reusing the buffers of `out`. Left as it is when
     /// nothing waits for the request.
     pub fn inputs(&self, id: u64, contract: pilot::Contract, out: &mut Vec<pilot::Tensor>) {

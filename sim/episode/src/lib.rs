@@ -13,7 +13,7 @@ mod stats;
 mod summary;
 mod verdict;
 
-pub use drive::{Answer, Driver, Pumped, Supply};
+pub use drive::{Answer, Driver, Pumped, Supply, Turn};
 pub use episode::{Episode, batch_size};
 pub use error::EpisodeError;
 pub use fit::{Misfit, fit};

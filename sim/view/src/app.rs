@@ -18,7 +18,8 @@ use crate::sim_thread::SimThread;
 use crate::snapshot::Snapshot;
 use crate::work::{self, Work};
 use crate::{
-    Desk, Launcher, Settings, ViewError, ViewOptions, camera, director, dropped, film, ghost, keys, ribbons, scene,
+    Desk, Launcher, Settings, ViewError, ViewOptions, camera, director, dropped, film, ghost, keys, lanes, ribbons,
+    scene,
 };
 use crate::{shapes, theme, window};
 
@@ -53,6 +54,9 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     }
     theme::turn(desk.mode);
     let link = SimThread::start(launcher, start, true).map_err(|e| ViewError::Thread(e.to_string()))?;
+    if let Some(log) = options.log {
+        desk.act(crate::Action::OpenLog(log));
+    }
     let newest = Newest(link.newest());
     let [width, height] = options.size;
     let primary = Window {
@@ -94,7 +98,7 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
             director::direct,
             camera::sky,
             scene::stage,
-            (scene::act, ghost::haunt, ribbons::lay, camera::follow),
+            (scene::act, lanes::act, ghost::haunt, ribbons::lay, camera::follow),
             ghost::link,
         )
             .chain(),
@@ -154,7 +158,7 @@ fn press(
     let down = |keys: &[KeyCode]| held.any_pressed(keys.iter().copied());
     let (ctrl, shift) = (down(&keys::CONTROL), down(&keys::SHIFT));
     for input in pressed.read().filter(|input| input.state.is_pressed() && !input.repeat) {
-        let theirs = typing || focused && matches!(input.key_code, KeyCode::Space | KeyCode::Escape);
+        let theirs = typing || focused && keys::MOVES.contains(&input.key_code);
         let press = keys::Press { code: input.key_code, written: input.logical_key.clone(), ctrl, shift };
         if let Some(action) = keys::action(&press).filter(|_| !theirs) {
             desk.act(action);
@@ -223,6 +227,11 @@ fn callouts(newest: &Snapshot, eye: &Query<(&Camera, &GlobalTransform), With<cam
         let at = [behind.robot.pose.x as f32, behind.robot.pose.y as f32];
         let text = format!("decided on what was {:.0} ms ago", age.ms());
         call(shapes::place(at, 0.3), egui::vec2(-90.0, -70.0), text, theme::GHOST);
+    }
+    for lane in newest.lanes.iter().filter(|_| newest.lanes.len() > 1) {
+        let at = [lane.robot.pose.x as f32, lane.robot.pose.y as f32];
+        let away = egui::vec2(0.0, -34.0 - 22.0 * lane.place as f32);
+        call(shapes::place(at, 0.25), away, lanes::letter(lane.place).to_string(), lanes::chip(lane.place));
     }
     callouts
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use episode::Outcome;
 use scenario::{Compensation, Latency};
-use timing::Schedule;
+use timing::{Schedule, SimTime, Span};
 
 use crate::film::Filming;
 use crate::labs::LabDesk;
@@ -66,6 +66,28 @@ pub enum Action {
     Settle,
     /// Open a run of the lab, from 0.
     LabRun(usize),
+    /// A second future from this moment on.
+    Fork,
+    /// The lane at this index.
+    Lane(usize),
+    /// The next lane.
+    NextLane,
+    /// Close the lane at this index.
+    CloseLane(usize),
+    /// Close the lane in focus.
+    CloseFocus,
+    /// A lane more with these settings, and all from the start.
+    Race(Box<Settings>),
+    /// The present settings with this latency, beside what there is, and all from the start.
+    WhatIf(Latency),
+    /// Look at this moment, seconds.
+    Scrub(f64),
+    /// Look so many seconds further on, or back.
+    Look(f64),
+    /// Look at a log.
+    OpenLog(PathBuf),
+    /// Whose fault was the collision?
+    Blame,
     /// A picture of the window.
     Shot,
     /// Files were dropped on the window.
@@ -74,8 +96,6 @@ pub enum Action {
     OpenModel(PathBuf),
     /// A scenario from a file.
     OpenScenario(PathBuf),
-    /// A log from a file.
-    OpenLog(PathBuf),
     /// Dark, or light.
     Dark,
     /// Take the last change of the settings back.
@@ -140,6 +160,10 @@ pub struct Desk {
     /// A line shown for a moment.
     pub toast: String,
     over: bool,
+    /// The lane in focus, of so many.
+    lane: (usize, usize),
+    /// The moment shown, seconds.
+    at: f64,
     outbox: Vec<Order>,
     past: Past,
     /// Whether the pointer holds something.
@@ -173,6 +197,8 @@ impl Desk {
             quit: false,
             toast: String::new(),
             over: false,
+            lane: (0, 0),
+            at: 0.0,
             outbox: Vec::new(),
             past: Past::default(),
             drag: false,
@@ -183,6 +209,18 @@ impl Desk {
     pub fn follow(&mut self, snapshot: &Snapshot) {
         self.labs.follow(&snapshot.settling);
         self.over = matches!(snapshot.phase, Phase::Over(_) | Phase::Failed(_));
+        let lane = (snapshot.focus, snapshot.lanes.len());
+        let at = snapshot.timeline.at.secs();
+        let looking = snapshot.timeline.past() || !snapshot.timeline.log.is_empty();
+        // The controls show what holds in that lane, or held at that moment.
+        if snapshot.run == self.run && (lane != self.lane || looking && at != self.at) {
+            self.settings = snapshot.settings.clone();
+        }
+        if lane != self.lane {
+            // What was changed in another lane is not taken back in this one.
+            self.past = Past::default();
+        }
+        (self.lane, self.at) = (lane, at);
         if snapshot.run != self.run {
             self.run = snapshot.run;
             self.settings = snapshot.settings.clone();
@@ -207,7 +245,9 @@ impl Desk {
 
     /// Whether a run is to be set up.
     pub(crate) fn pending_launch(&self) -> bool {
-        self.outbox.iter().any(|order| matches!(order, Order::Launch(_) | Order::Open(_)))
+        self.outbox
+            .iter()
+            .any(|order| matches!(order, Order::Launch(_) | Order::Open(_) | Order::Race(_) | Order::OpenLog(_)))
     }
 
     /// The latency in milliseconds, where it is a number.
@@ -227,19 +267,24 @@ impl Desk {
     fn tell(&mut self, order: Order) {
         let same = |a: &Order| match (a, &order) {
             (Order::Change(a), Order::Change(b)) => std::mem::discriminant(a) == std::mem::discriminant(b),
-            (Order::Speed(_), Order::Speed(_)) => true,
+            (Order::Speed(_), Order::Speed(_)) | (Order::Scrub(_), Order::Scrub(_)) => true,
             _ => false,
         };
         self.outbox.retain(|waiting| !same(waiting));
         self.outbox.push(order);
     }
 
-    fn launch(&mut self) {
+    /// A run begins: what was still to be changed belongs to the one before, and time goes on.
+    fn clear(&mut self) {
         self.outbox.retain(|waiting| !matches!(waiting, Order::Change(_) | Order::Launch(_) | Order::Open(_)));
         if self.paused {
             self.paused = false;
             self.tell(Order::Pause(false));
         }
+    }
+
+    fn launch(&mut self) {
+        self.clear();
         let settings = self.settings.clone();
         self.tell(Order::Launch(settings));
     }
@@ -387,8 +432,6 @@ impl Desk {
                 let id = offer(&mut self.scenarios, &path, "dropped");
                 self.open(id);
             }
-            // The one place where a log is opened.
-            Action::OpenLog(path) => self.toast = format!("opening logs: {}", path.display()),
             Action::Dark => self.mode = self.mode.other(),
             Action::Help => self.help = !self.help,
             Action::Labs => self.labs.open = !self.labs.open,
@@ -409,13 +452,38 @@ impl Desk {
             Action::LabRun(run) => {
                 if let Some((_, id)) = self.labs.sheet().and_then(|sheet| sheet.runs.get(run)) {
                     let id = id.clone();
-                    if self.paused {
-                        self.paused = false;
-                        self.tell(Order::Pause(false));
-                    }
+                    self.clear();
                     self.open(id);
                 }
             }
+            Action::Fork => self.tell(Order::Fork),
+            Action::Lane(index) => self.tell(Order::Focus(index)),
+            Action::NextLane => self.tell(Order::Focus((self.lane.0 + 1) % self.lane.1.max(1))),
+            Action::CloseLane(index) => self.tell(Order::Close(index)),
+            Action::CloseFocus => self.tell(Order::Close(self.lane.0)),
+            Action::Race(settings) => {
+                self.clear();
+                self.tell(Order::Race(settings));
+            }
+            Action::WhatIf(latency) => {
+                self.take(Action::Race(Box::new(Settings { latency, ..self.settings.clone() })));
+            }
+            Action::Scrub(secs) => {
+                // A moment that is looked at stands still.
+                if !self.paused {
+                    self.paused = true;
+                    self.tell(Order::Pause(true));
+                }
+                let at = SimTime::ZERO + Span::from_secs(secs.clamp(0.0, 1e6));
+                self.at = secs;
+                self.tell(Order::Scrub(at));
+            }
+            Action::Look(by) => self.take(Action::Scrub((self.at + by).max(0.0))),
+            Action::OpenLog(path) => {
+                self.clear();
+                self.tell(Order::OpenLog(path));
+            }
+            Action::Blame => self.tell(Order::Blame),
             Action::Shot => self.shot = true,
             Action::Film if self.film.busy && !self.film.on => {
                 "the film before this one is still being written".clone_into(&mut self.toast);
@@ -452,6 +520,16 @@ fn offer(choices: &mut Vec<Choice>, path: &Path, description: &str) -> String {
         choices.push(Choice { id: id.clone(), title, description: format!("{description}: {id}") });
     }
     id
+}
+
+/// What an outcome is called, in a list.
+pub(crate) fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Goal => "at the goal",
+        Outcome::Collision => "collided",
+        Outcome::Fall => "fell",
+        Outcome::Timeout => "out of time",
+    }
 }
 
 /// What an outcome is called.

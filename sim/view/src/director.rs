@@ -11,7 +11,7 @@ use crate::film::Take;
 use crate::labs::SettlingState;
 use crate::script::{Cue, Script};
 use crate::sim_thread::Order;
-use crate::snapshot::Phase;
+use crate::snapshot::{Blaming, Phase};
 use crate::work::Work;
 
 /// The state of a script that is played.
@@ -23,8 +23,8 @@ pub(crate) struct Director {
     rest: u32,
     /// Time was let go to this instant.
     until: Option<SimTime>,
-    /// The run whose end was reported.
-    reported: u64,
+    /// The run whose end was reported, and how many lanes it had.
+    reported: (u64, usize),
     /// A run that was asked for: cues wait for it.
     awaited: Option<u64>,
 }
@@ -63,8 +63,9 @@ pub(crate) fn direct(
         return;
     }
     let over = matches!(newest.phase, Phase::Over(_) | Phase::Failed(_));
-    if over && director.reported != newest.run {
-        director.reported = newest.run;
+    let ended = (newest.run, newest.lanes.len());
+    if over && director.reported != ended {
+        director.reported = ended;
         report(&newest);
     }
     if director.rest > 0 || !taking.is_empty() || matches!(newest.phase, Phase::Loading(_)) {
@@ -108,6 +109,13 @@ pub(crate) fn direct(
         Cue::Settled => {
             if matches!(newest.settling.state, SettlingState::Idle | SettlingState::Running { .. }) {
                 director.cues.push_front(Cue::Settled);
+            } else {
+                director.rest = SETTLE;
+            }
+        }
+        Cue::Blamed => {
+            if matches!(newest.blame, Blaming::Idle | Blaming::Running { .. }) {
+                director.cues.push_front(Cue::Blamed);
             } else {
                 director.rest = SETTLE;
             }
@@ -156,6 +164,7 @@ fn report(newest: &Newest) {
             "outcome": ending.outcome.to_string(),
             "sim_seconds": ending.seconds,
             "digest": format!("{:016x}", ending.digest),
+            "lanes": newest.lanes.iter().map(|lane| format!("{:016x}", lane.digest)).collect::<Vec<_>>(),
         }),
         Phase::Failed(why) => serde_json::json!({ "scenario": newest.settings.scenario, "error": why }),
         _ => return,

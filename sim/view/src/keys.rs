@@ -14,6 +14,7 @@ pub(crate) enum Group {
 }
 
 impl Group {
+    #[cfg(test)]
     pub const ALL: [Self; 4] = [Self::Play, Self::Change, Self::Look, Self::Share];
 
     /// As a heading.
@@ -50,10 +51,17 @@ pub(crate) const KEYS: &[Key] = keys! {
     Period "." Play "one tick" Action::Step;
     BracketLeft "[" Play "slower" Action::Slower;
     BracketRight "]" Play "faster" Action::Faster;
+    ArrowLeft "Left" Play "a tenth of a second back" Action::Look(-0.1);
+    ArrowRight "Right" Play "and forward" Action::Look(0.1);
+    Home "Home" Play "to the start of the run" Action::Scrub(0.0);
+    End "End" Play "to its end" Action::Scrub(f64::INFINITY);
     KeyR "R" Play "run again" Action::Reset;
     KeyL "L" Change "latency + 10 ms" Action::Nudge(10.0);
     KeyK "K" Change "latency - 10 ms" Action::Nudge(-10.0);
     KeyT "T" Change "use the calibrated times" Action::Calibration;
+    KeyN "N" Change "fork time here: a second future" Action::Fork;
+    KeyJ "J" Change "the next lane" Action::NextLane;
+    KeyX "X" Change "close this lane" Action::CloseFocus;
     KeyZ "Ctrl+Z" Change "take the last change back" Action::Undo;
     KeyZ "Ctrl+Shift+Z" Change "make it again" Action::Redo;
     KeyY "Ctrl+Y" Change "" Action::Redo;
@@ -61,6 +69,7 @@ pub(crate) const KEYS: &[Key] = keys! {
     KeyP "P" Look "panels: hide, show" Action::Bare;
     KeyD "D" Look "dark, light" Action::Dark;
     Escape "Esc" Look "close, quit" Action::Escape;
+    KeyB "B" Share "whose fault was the collision?" Action::Blame;
     KeyG "G" Share "labs: guided experiments" Action::Labs;
     KeyS "S" Share "screenshot" Action::Shot;
     KeyF "F" Share "film: begin, end (a GIF)" Action::Film;
@@ -83,6 +92,9 @@ const DIGITS: [KeyCode; 9] = [
 /// Keys that are held with another: control, or the command key of a Mac.
 pub(crate) const CONTROL: [KeyCode; 4] =
     [KeyCode::ControlLeft, KeyCode::ControlRight, KeyCode::SuperLeft, KeyCode::SuperRight];
+/// Keys that mean something to a control that has the focus.
+pub(crate) const MOVES: [KeyCode; 6] =
+    [KeyCode::Space, KeyCode::Escape, KeyCode::ArrowLeft, KeyCode::ArrowRight, KeyCode::Home, KeyCode::End];
 /// Shift.
 pub(crate) const SHIFT: [KeyCode; 2] = [KeyCode::ShiftLeft, KeyCode::ShiftRight];
 

@@ -1,6 +1,6 @@
 //! What the window needs from whoever starts it, and the options of the window itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use episode::{Driver, Entry, Episode, Supply};
@@ -10,6 +10,7 @@ use timing::{Schedule, Source, Trace};
 use crate::labs::{LabSheet, Settling};
 use crate::memory::Memory;
 use crate::script::Script;
+use crate::snapshot::Blaming;
 
 /// What a run is made from: all that the command line can say about one.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,10 +64,27 @@ pub struct Launched {
     pub calibration: Option<Arc<Trace>>,
 }
 
+/// A log that is ready to be looked at.
+pub struct OpenedLog {
+    /// At its start, with a driver that knows the answers. Its settings can be launched: `scenario` stands for the log's.
+    pub launched: Launched,
+    /// Ticks, where it was cut off.
+    pub cut: Option<u64>,
+}
+
 /// Sets runs up. Lives on the simulation thread, so it may take its time; the window shows that it loads.
 pub trait Launcher: Send {
-    /// Sets a run up. `reuse` is what answered the last run's requests. An error says what is wrong and what to do.
-    fn launch(&mut self, settings: &Settings, reuse: Option<Supply>) -> Result<Launched, String>;
+    /// Sets a run up in a lane, one of at most four places. `reuse` is what answered the requests of the last run there. An error says
+    /// what is wrong and what to do.
+    fn launch(&mut self, lane: usize, settings: &Settings, reuse: Option<Supply>) -> Result<Launched, String>;
+
+    /// A log to be looked at: an episode that its answers drive.
+    fn open_log(&mut self, path: &Path) -> Result<OpenedLog, String> {
+        Err(format!("logs cannot be opened here: {}", path.display()))
+    }
+
+    /// A lane is closed: what it was goes on no more.
+    fn close(&mut self, _lane: usize) {}
 
     /// The scenario's own settings, for when it is picked.
     fn settings(&mut self, scenario: &str) -> Result<Settings, String>;
@@ -83,11 +101,19 @@ pub trait Launcher: Send {
     /// Devices that can be modelled.
     fn profiles(&self) -> Vec<Choice>;
 
-    /// What a latency means, for a change while a run goes on.
-    fn source(&mut self, latency: &Latency) -> Result<Source, String>;
+    /// What a latency means, for a change while the run of a lane goes on.
+    fn source(&mut self, lane: usize, latency: &Latency) -> Result<Source, String>;
 
-    /// What happened since the last call, for whoever keeps a log; `over` with the last of a run.
-    fn record(&mut self, _episode: &Episode, _entries: Vec<Entry>, _over: bool) {}
+    /// What happened in a lane since the last call, for whoever keeps a log; `over` with the last of a run.
+    fn record(&mut self, _lane: usize, _episode: &Episode, _entries: Vec<Entry>, _over: bool) {}
+
+    /// Begins to find out whose fault the collision in a lane was, and returns at once; what was begun before is given up.
+    fn blame(&mut self, _lane: usize) {}
+
+    /// How far that is. Asked all the time, so it must not wait.
+    fn blaming(&mut self) -> Blaming {
+        Blaming::default()
+    }
 
     /// The guided experiments.
     fn labs(&self) -> Vec<LabSheet> {
@@ -102,8 +128,8 @@ pub trait Launcher: Send {
         Settling::default()
     }
 
-    /// Where the log of the present run is kept, and what went wrong with it. Asked all the time, so it must not wait.
-    fn kept(&mut self) -> Kept {
+    /// Where the log of the present run of a lane is kept, and what went wrong with it. Asked all the time, so it must not wait.
+    fn kept(&mut self, _lane: usize) -> Kept {
         Kept::default()
     }
 }
@@ -136,6 +162,8 @@ pub struct ViewOptions {
     pub first: bool,
     /// A line to begin with; empty for none.
     pub note: String,
+    /// A log to be looked at.
+    pub log: Option<PathBuf>,
 }
 
 impl Default for ViewOptions {
@@ -145,6 +173,7 @@ impl Default for ViewOptions {
             fine: true,
             script: None,
             shots: PathBuf::from("."),
+            log: None,
             memory: None,
             first: false,
             note: String::new(),

@@ -116,6 +116,16 @@ fn run(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>)
             actions.push(Action::Step);
         }
     });
+    ui.horizontal(|ui| {
+        let fork = ui.add_sized([84.0, 24.0], egui::Button::new("Fork here"));
+        let hint = "N: a second future from this moment on, to be changed; both play on side by side";
+        if fork.on_hover_text(hint).clicked() {
+            actions.push(Action::Fork);
+        }
+        ui.menu_button("Race against ...", |ui| crate::lanes::race_menu(ui, desk, actions))
+            .response
+            .on_hover_text("A second robot on the same course, with one thing other; both from the start");
+    });
     labelled(ui, "played at", |ui| {
         let mut key = |ui: &mut Ui, text: &str, hint: &str, action: Action| {
             if ui.add_sized([24.0, 22.0], egui::Button::new(text)).on_hover_text(hint).clicked() {
@@ -184,6 +194,27 @@ fn labelled<R>(ui: &mut Ui, word: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
     .inner
 }
 
+/// What can be done where commands come late.
+pub(crate) const COMPENSATIONS: [(Compensation, &str); 4] = [
+    (Compensation::Hold, "Nothing is done: the last command holds"),
+    (Compensation::Watchdog { stale_ms: 150.0 }, "Stop while the command in force is older than that"),
+    (Compensation::Predict, "The robot's own motion over the latency is predicted"),
+    (Compensation::Governor, "Drive no faster than the latency allows"),
+];
+
+/// Queue rules of the device.
+pub(crate) fn schedules() -> [(Schedule, &'static str); 6] {
+    let batch = Schedule::Batch { n: 4, timeout: timing::Span::from_ms(50.0) };
+    [
+        (Schedule::Newest, "One frame waits; a newer one replaces it"),
+        (Schedule::Skip, "A frame that finds the device busy is dropped"),
+        (Schedule::Fifo { depth: 1 }, "One frame waits its turn"),
+        (Schedule::Fifo { depth: 4 }, "Four frames wait their turn"),
+        (batch, "Four frames at once"),
+        (Schedule::Pipeline, "Three stations, no buffers"),
+    ]
+}
+
 /// Speed, and what is done about latency.
 fn driving(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
     let top = snapshot.scene.as_ref().map_or(Some(2.0), |scene| match &scene.world.robot {
@@ -208,12 +239,7 @@ fn driving(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Acti
         ComboBox::from_id_salt("compensation").width(ui.available_width()).selected_text(now.to_string()).show_ui(
             ui,
             |ui| {
-                for (compensation, hint) in [
-                    (Compensation::Hold, "Nothing is done: the last command holds"),
-                    (Compensation::Watchdog { stale_ms: 150.0 }, "Stop while the command in force is older than that"),
-                    (Compensation::Predict, "The robot's own motion over the latency is predicted"),
-                    (Compensation::Governor, "Drive no faster than the latency allows"),
-                ] {
+                for (compensation, hint) in COMPENSATIONS {
                     let row = ui.selectable_label(compensation == now, compensation.to_string()).on_hover_text(hint);
                     if row.clicked() && compensation != now {
                         actions.push(Action::Compensation(compensation));
@@ -242,15 +268,7 @@ fn network(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Acti
         ComboBox::from_id_salt("schedule").width(ui.available_width()).selected_text(now.to_string()).show_ui(
             ui,
             |ui| {
-                let batch = Schedule::Batch { n: 4, timeout: timing::Span::from_ms(50.0) };
-                for (schedule, hint) in [
-                    (Schedule::Newest, "One frame waits; a newer one replaces it"),
-                    (Schedule::Skip, "A frame that finds the device busy is dropped"),
-                    (Schedule::Fifo { depth: 1 }, "One frame waits its turn"),
-                    (Schedule::Fifo { depth: 4 }, "Four frames wait their turn"),
-                    (batch, "Four frames at once"),
-                    (Schedule::Pipeline, "Three stations, no buffers"),
-                ] {
+                for (schedule, hint) in schedules() {
                     let row = ui.selectable_label(schedule == now, schedule.to_string()).on_hover_text(hint);
                     if row.clicked() && schedule != now {
                         actions.push(Action::Schedule(schedule));

@@ -21,9 +21,9 @@ pub(crate) struct TheRobot;
 #[derive(Component)]
 pub(crate) struct TheActor(usize);
 
-/// Which run is on stage, and in which mode.
+/// What is on stage: the run, the places of its lanes, the one in focus, and the mode.
 #[derive(Resource, Default, PartialEq)]
-pub(crate) struct Staged(u64, theme::Mode);
+pub(crate) struct Staged(u64, Vec<usize>, usize, theme::Mode);
 
 /// The sun.
 pub(crate) fn light(mut commands: Commands, fine: Res<crate::app::Fine>) {
@@ -47,15 +47,17 @@ pub(crate) fn stage(
     work: Res<Work>,
 ) {
     let _clock = work.clock();
-    let wanted = Staged(newest.run, theme::mode());
-    let Some(scene) = newest.scene.as_ref().filter(|_| *staged != wanted) else { return };
+    let places = newest.lanes.iter().map(|lane| lane.place).collect();
+    let wanted = Staged(newest.run, places, newest.focus, theme::mode());
+    let Some(scene) = newest.scene.as_ref().filter(|_| wanted != *staged) else { return };
     *staged = wanted;
     for prop in &props {
         commands.entity(prop).despawn();
     }
     floor(&mut commands, &scene.world, &mut meshes, &mut materials);
     obstacles(&mut commands, &scene.world, &mut meshes, &mut materials);
-    let paint = Paint::robot(&mut materials);
+    let place = newest.lanes.get(newest.focus).map_or(0, |lane| lane.place);
+    let paint = Paint::robot(&mut materials, crate::lanes::body(place));
     let mut entity = commands.spawn((Prop, TheRobot, shapes::stand(&scene.robot.pose), Visibility::default()));
     robot::build_robot(&mut entity, &mut meshes, &scene.world.robot, &paint);
     let paint = Paint::actor(&mut materials);
@@ -64,6 +66,7 @@ pub(crate) fn stage(
         robot::build_actor(&mut entity, &mut meshes, actor, &paint);
     }
     crate::ghost::stage(&mut commands, scene, &mut meshes, &mut materials);
+    crate::lanes::stage(&mut commands, &newest, &mut meshes, &mut materials);
     crate::ribbons::stage(&mut commands, &mut meshes, &mut materials);
 }
 

@@ -12,6 +12,10 @@
 //! drop a/net.onnx    # as if the file were dropped on the window
 //! lab 2              # open the second lab; then `predict 1`, `settle`, `run 2` (open its second run)
 //! settled            # wait until it is
+//! fork               # a second future from here; then `lane 1` (look at the first), `what-if fixed:80` (a lane more, from the start)
+//! look 1.5           # at this moment of the run, and stand there
+//! open run.mcap      # a log
+//! key B              # whose fault was it? then `blamed`: wait until it is known
 //! quit
 //! ```
 
@@ -44,6 +48,8 @@ pub enum Cue {
     Speed(f64),
     /// Waits until a lab is settled.
     Settled,
+    /// Waits until it is known whose fault it was.
+    Blamed,
     /// A picture under this name.
     Shot(String),
     /// Begins a film under this name.
@@ -99,6 +105,12 @@ fn cue(line: &str) -> Result<Cue, String> {
         "predict" => Cue::Act(Action::Predict(value::<usize>(rest)?.saturating_sub(1))),
         "settle" => Cue::Act(Action::Settle),
         "run" => Cue::Act(Action::LabRun(value::<usize>(rest)?.saturating_sub(1))),
+        "fork" => Cue::Act(Action::Fork),
+        "lane" => Cue::Act(Action::Lane(value::<usize>(rest)?.saturating_sub(1))),
+        "what-if" => Cue::Act(Action::WhatIf(value(rest)?)),
+        "look" => Cue::Act(Action::Scrub(value(rest)?)),
+        "open" => Cue::Act(Action::OpenLog(rest.into())),
+        "blamed" => Cue::Blamed,
         "settled" => Cue::Settled,
         "shot" if is_name(rest) => Cue::Shot(rest.to_owned()),
         "film" if is_name(rest) => Cue::Film(rest.to_owned()),

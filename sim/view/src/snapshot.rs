@@ -28,8 +28,91 @@ pub struct Snapshot {
     pub log: Kept,
     /// What becomes of the runs that settle a lab.
     pub settling: Settling,
-    /// The run, if one has been launched.
+    /// The run, if one has been launched: of several lanes, the one in focus.
     pub scene: Option<Scene>,
+    /// All lanes, that one among them.
+    pub lanes: Vec<LaneView>,
+    /// Which of them is in focus.
+    pub focus: usize,
+    /// The whole run.
+    pub timeline: Timeline,
+    /// What became of the question whose fault it was.
+    pub blame: Blaming,
+}
+
+/// A robot beside others in the same world.
+#[derive(Clone, Debug)]
+pub struct LaneView {
+    /// Its place, from 0: its letter and its colour.
+    pub place: usize,
+    /// What sets it apart from the others, such as `latency fixed:80`; empty where nothing does.
+    pub differs: Vec<String>,
+    /// The robot.
+    pub robot: RobotState,
+    /// Where it has been, on the floor.
+    pub trail: Vec<[f32; 2]>,
+    /// Age of the command in force.
+    pub age: Option<Span>,
+    /// How it has ended, once that is shown.
+    pub outcome: Option<Outcome>,
+    /// The digest of the last tick shown.
+    pub digest: u64,
+    /// Up to when every tick is that of the first lane, digest for digest; `None` if none differs.
+    pub equal_until: Option<SimTime>,
+}
+
+/// The whole run, for the bar under the scene.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Timeline {
+    /// The instant shown.
+    pub at: SimTime,
+    /// How far the lane that is furthest has come.
+    pub head: SimTime,
+    /// When lanes ended: place, when, how.
+    pub ends: Vec<(usize, SimTime, Outcome)>,
+    /// When lanes were forked: place and when.
+    pub forks: Vec<(usize, SimTime)>,
+    /// It is a log that is looked at.
+    pub log: String,
+}
+
+impl Timeline {
+    /// Whether an earlier instant is shown.
+    pub fn past(&self) -> bool {
+        self.at < self.head
+    }
+}
+
+/// What became of the question whose fault a collision was.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Blaming {
+    /// Nobody has asked.
+    #[default]
+    Idle,
+    /// It is being found out.
+    Running {
+        /// Steps done.
+        done: usize,
+        /// Of so many; 0 before that is known.
+        of: usize,
+    },
+    /// It is known.
+    Told(Verdict),
+    /// It cannot be told: why.
+    Failed(String),
+}
+
+/// Whose fault it was.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Verdict {
+    /// One word or two.
+    pub verdict: String,
+    /// In plain words.
+    pub paragraph: String,
+    /// Numbers: name and value.
+    pub numbers: Vec<(String, String)>,
+    /// The latency up to which it does not collide, milliseconds.
+    pub critical_ms: Option<f64>,
 }
 
 /// What goes on.
@@ -203,6 +286,10 @@ impl Snapshot {
             log: Kept::default(),
             settling: Settling::default(),
             scene: None,
+            lanes: Vec::new(),
+            focus: 0,
+            timeline: Timeline::default(),
+            blame: Blaming::default(),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::card::Press;
 use crate::hud::Callout;
 use crate::keys::Group;
 use crate::snapshot::{Phase, Snapshot};
-use crate::{Action, Desk, Kept, card, dropped, hud, keys, lab_panel, panel, plots, theme};
+use crate::{Action, Desk, Kept, card, dropped, hud, keys, lab_panel, lanes, panel, plots, theme, timeline};
 
 /// Width of the panel on the left, points.
 const PANEL: f32 = 276.0;
@@ -42,6 +42,10 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
     });
     let height = (ui.available_height() * 0.26).clamp(140.0, 230.0);
     Panel::bottom("strip").exact_size(height).resizable(false).frame(paper).show(ui, |ui| strip(ui, snapshot));
+    let bar = Frame::NONE.fill(theme::paper()).inner_margin(Margin::symmetric(10, 2));
+    Panel::bottom("timeline").exact_size(timeline::HEIGHT).resizable(false).frame(bar).show(ui, |ui| {
+        timeline::bar(ui, &snapshot.timeline, &mut actions);
+    });
     if desk.labs.open {
         Panel::right("labs").exact_size(LABS).resizable(false).frame(paper).show(ui, |ui| {
             lab_panel::panel(ui, &desk.labs, &snapshot.settling, &mut actions);
@@ -56,6 +60,13 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
         }
         let corner = scene.left_top() + egui::vec2(12.0, 12.0);
         floating(&ctx, "legend", Align2::LEFT_TOP, corner, hud::legend);
+        if snapshot.lanes.len() > 1 {
+            let legend = ctx.memory(|memory| memory.area_rect(Id::new("legend")));
+            let below = legend.map_or(120.0, |rect| rect.height() + 8.0);
+            floating(&ctx, "lanes", Align2::LEFT_TOP, corner + egui::vec2(0.0, below), |ui| {
+                lanes::list(ui, snapshot, &mut actions);
+            });
+        }
         let corner = scene.right_top() + egui::vec2(-12.0, 12.0);
         floating(&ctx, "hud", Align2::RIGHT_TOP, corner, |ui| hud::hud(ui, of));
     }

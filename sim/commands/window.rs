@@ -9,11 +9,12 @@ use super::{replay, run};
 use crate::launch::{Overrides, RemoteOptions, RuntimeOptions};
 
 /// Options of the window.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Debug, Default)]
 pub struct Args {
-    /// The scenario to open with, or a log to look at (a path, or the name of one that the window keeps with `.mcap`)
-    #[arg(value_name = "SCENARIO|RUN.mcap", default_value = DEFAULT)]
-    pub scenario: PathBuf,
+    /// The scenario to open with, by default what was open last, or `lesson`; or a log to look at (a path, or the name of one that
+    /// the window keeps with `.mcap`)
+    #[arg(value_name = "SCENARIO|RUN.mcap")]
+    pub scenario: Option<PathBuf>,
     #[command(flatten)]
     pub overrides: Overrides,
     #[command(flatten)]
@@ -29,15 +30,18 @@ pub struct Args {
     /// The folder with the labs, one Markdown file each
     #[arg(long, value_name = "DIR")]
     pub labs: Option<PathBuf>,
+    /// Open as for the first time, whatever was remembered
+    #[arg(long)]
+    pub fresh: bool,
     /// Play this script of keys and screenshots, then quit: for tests
     #[arg(long, value_name = "F", hide = true)]
     pub script: Option<PathBuf>,
     /// Where the script's screenshots go
     #[arg(long, value_name = "DIR", hide = true, default_value = ".")]
     pub shots: PathBuf,
-    /// Size of the window, such as 1280x800
-    #[arg(long, value_name = "WxH", value_parser = size, default_value = "1280x800")]
-    pub size: [u32; 2],
+    /// Size of the window, such as 1280x800; by default as it was
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    pub size: Option<[u32; 2]>,
 }
 
 const DEFAULT: &str = "lesson";
@@ -47,23 +51,6 @@ fn size(text: &str) -> std::result::Result<[u32; 2], String> {
     parsed
         .filter(|[w, h]| (320..=16384).contains(w) && (240..=16384).contains(h))
         .ok_or_else(|| format!("found size `{text}`; expected WIDTHxHEIGHT in pixels, such as 1280x800"))
-}
-
-impl Default for Args {
-    fn default() -> Self {
-        Self {
-            scenario: DEFAULT.into(),
-            overrides: Overrides::default(),
-            runtime: RuntimeOptions::default(),
-            remote: RemoteOptions::default(),
-            seed: None,
-            log: None,
-            labs: None,
-            script: None,
-            shots: ".".into(),
-            size: [1280, 800],
-        }
-    }
 }
 
 /// Whether that is a log and no scenario.
@@ -81,13 +68,14 @@ pub fn run(args: Args) -> Result<ExitCode> {
         None => open(args),
         Some(reason) => {
             eprintln!("no window: {reason}");
-            if is_log(&args.scenario) {
-                return replay::run(&replay::Args { log: args.scenario, timeline: None, json: false });
+            let scenario = args.scenario.unwrap_or_else(|| DEFAULT.into());
+            if is_log(&scenario) {
+                return replay::run(&replay::Args { log: scenario, timeline: None, json: false });
             }
-            eprintln!("running `{}` without one. {HOW_TO_GET_A_WINDOW}\n", args.scenario.display());
+            eprintln!("running `{}` without one. {HOW_TO_GET_A_WINDOW}\n", scenario.display());
             // Whether a busy machine's measurement is certified is not what was asked for here.
             run::run(&run::Args {
-                scenario: args.scenario,
+                scenario,
                 overrides: args.overrides,
                 remote: args.remote,
                 runtime: args.runtime,

@@ -6,22 +6,22 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use episode::{Driver, Entry, Episode, Summary, Supply};
+use episode::{Driver, Entry, Episode, Percentiles, Summary, Supply};
 use miette::{IntoDiagnostic, Result, miette};
 use record::{Keeper, Place};
-use runtime::{Engine, MeasureOptions, Optimisation, Rung, Worker};
+use runtime::{Engine, MeasureOptions, Optimisation, Requested, Rung, Worker};
 use scenario::{Latency, Scenario, Setup};
 use timing::{Source, Trace};
 use view::labs::{LabSheet, Settling, SettlingState};
 use view::phase::MapState;
 use view::snapshot::Blaming;
-use view::{Choice, Launched, Launcher, OpenedLog, Settings, ViewOptions};
+use view::{Choice, Launched, Launcher, Memory, OpenedLog, Settings, ViewOptions};
 
-use super::{Args, run::complaints};
+use super::{Args, DEFAULT, run::complaints};
 use crate::blame_in_window::Accuser;
 use crate::labs_in_window::Settler;
 use crate::launch::{Labels, Overrides, RemoteOptions, RuntimeOptions, launch, source_of, trace_of, worker};
-use crate::log::{self, header, replay_command, runs_folder};
+use crate::log::{self, header, memory_file, replay_command, runs_folder};
 use crate::phase_in_window::Mapper;
 use crate::{assets, labs};
 
@@ -85,11 +85,33 @@ pub fn open(args: Args) -> Result<ExitCode> {
         remote: args.remote,
         mapper: Mapper::new(args.runtime.options()),
     };
-    let opened = super::is_log(&args.scenario).then(|| args.scenario.clone());
-    let scenario = if opened.is_some() { super::DEFAULT.into() } else { args.scenario };
-    let mut settings = root.settings(&scenario.to_string_lossy()).map_err(|why| miette!("{why}"))?;
+    let script = args.script.map(|path| view::Script::load(&path)).transpose().map_err(|why| miette!("{why}"))?;
+    // A script plays the same everywhere.
+    let file = memory_file().filter(|_| script.is_none());
+    let (memory, mut note) = match file.as_deref().filter(|_| !args.fresh).map(Memory::load) {
+        Some(Ok(memory)) => (memory, String::new()),
+        Some(Err(why)) => (Some(Memory::default()), format!("what was remembered cannot be read: {why}")),
+        None => (None, String::new()),
+    };
+    let first = memory.is_none() && file.is_some();
+    let memory = memory.unwrap_or_default();
+    let opened = args.scenario.clone().filter(|what| super::is_log(what));
+    let remembered = memory.settings().filter(|_| args.scenario.is_none()).and_then(|settings| {
+        let usable = settings.and_then(|settings| root.usable(&settings).map(|()| settings));
+        usable.inspect_err(|why| note = format!("what was open last cannot be: {why}")).ok()
+    });
+    let scenario = args.scenario.filter(|_| opened.is_none()).unwrap_or_else(|| DEFAULT.into());
+    let mut settings = match remembered {
+        Some(settings) => settings,
+        None => root.settings(&scenario.to_string_lossy()).map_err(|why| miette!("{why}"))?,
+    };
+    if !note.is_empty() {
+        eprintln!("{note}");
+    }
     settings.seed = args.seed.unwrap_or(settings.seed);
-    settings.runtime = args.runtime.runtime.to_string();
+    if args.runtime.runtime != Requested::Auto {
+        settings.runtime = args.runtime.runtime.to_string();
+    }
     let Overrides { model, latency, schedule, deadline, compensation, cruise, network: _ } = args.overrides;
     settings.model = model.or(settings.model);
     settings.latency = latency.unwrap_or(settings.latency);
@@ -97,8 +119,17 @@ pub fn open(args: Args) -> Result<ExitCode> {
     settings.deadline_ms = deadline.or(settings.deadline_ms);
     settings.compensation = compensation.unwrap_or(settings.compensation);
     settings.cruise = cruise.or(settings.cruise);
-    let script = args.script.map(|path| view::Script::load(&path)).transpose().map_err(|why| miette!("{why}"))?;
-    let options = ViewOptions { size: args.size, script, shots: args.shots, log: opened, ..ViewOptions::default() };
+    let defaults = ViewOptions::default();
+    let options = ViewOptions {
+        size: args.size.or(memory.size()).unwrap_or(defaults.size),
+        script,
+        log: opened,
+        shots: args.shots,
+        memory: file.map(|file| (memory, file)),
+        first,
+        note,
+        ..defaults
+    };
     view::run(Box::new(root), settings, options).into_diagnostic()?;
     Ok(ExitCode::SUCCESS)
 }
@@ -158,6 +189,21 @@ const LOG: &str = "log:";
 const MOST_KEPT: usize = 20;
 
 impl Root {
+    /// Whether a run that was remembered can still be set up, as far as that is told without a network: an error says why not.
+    fn usable(&self, settings: &Settings) -> Result<(), String> {
+        load(&self.settler, &settings.scenario).map_err(|report| report.to_string())?;
+        let gone = |path: &Path| format!("{} is no longer there", path.display());
+        if let Some(model) = settings.model.as_deref().filter(|model| Path::new(model).components().count() > 1)
+            && !assets::model(model).exists()
+        {
+            return Err(gone(Path::new(model)));
+        }
+        match &settings.latency {
+            Latency::Replay(path) if !path.exists() => Err(gone(path)),
+            _ => Ok(()),
+        }
+    }
+
     /// The worker of the last run if it is the same model on the same runtime, else a new one, calibrated.
     fn worker(
         &mut self,
@@ -242,12 +288,14 @@ impl Root {
         seat.setup = Some(launched.episode.setup().clone());
         seat.failures.clear();
         // The remarks name the model, and what they say must not be cut off behind a long path.
-        let model_line = if labels.remarks.is_empty() { labels.model.clone() } else { labels.remarks.join("; ") };
+        let mut model_line = if labels.remarks.is_empty() { labels.model.clone() } else { labels.remarks.join("; ") };
+        let calibration = self.calibrations.get(&calibrated(&labels.model, &options)).cloned();
+        model_line.extend(calibration.as_deref().map(alone));
         Ok(Launched {
             settings: Settings { cruise: Some(launched.episode.setup().cruise), ..settings.clone() },
             runtime_line: labels.runtime_line.clone(),
             model_line,
-            calibration: self.calibrations.get(&calibrated(&labels.model, &options)).cloned(),
+            calibration,
             episode: launched.episode,
             driver: launched.driver,
         })
@@ -306,6 +354,13 @@ fn load(settler: &Settler, scenario: &str) -> Result<(Scenario, Option<record::H
 /// What a network is calibrated as.
 fn calibrated(model: &str, options: &RuntimeOptions) -> String {
     format!("{model} {} {}", options.runtime, options.optimisation)
+}
+
+/// How long inferences took when nothing else was asked of the machine, in words.
+fn alone(trace: &Trace) -> String {
+    let totals: Vec<_> = trace.samples.iter().map(|sample| sample.service.total()).collect();
+    let Percentiles { p50, p99, .. } = Percentiles::of(&totals);
+    format!("; timed alone: {p50:.2} ms, one in a hundred above {p99:.2} ms")
 }
 
 /// What a run in the window came to. How long it took in wall time says nothing: it was paused, slowed and hastened.

@@ -224,7 +224,7 @@ pub(crate) fn draw(ui: &mut Ui, card: &Card, log: &Kept) -> Option<Press> {
             egui::Grid::new("blame").num_columns(2).spacing([10.0, 2.0]).show(ui, |ui| {
                 for (name, value) in numbers {
                     ui.label(theme::small(name));
-                    ui.add(egui::Label::new(theme::small(value).color(theme::INK)).wrap());
+                    ui.add(egui::Label::new(theme::small(value).color(theme::ink())).wrap());
                     ui.end_row();
                 }
             });
@@ -238,7 +238,7 @@ pub(crate) fn draw(ui: &mut Ui, card: &Card, log: &Kept) -> Option<Press> {
         for (i, (text, press)) in card.buttons.iter().enumerate() {
             // The second is what is advised.
             let advised = i == 1;
-            let colour = if advised { Color32::WHITE } else { theme::INK };
+            let colour = if advised { Color32::WHITE } else { theme::ink() };
             let button = egui::Button::new(RichText::new(text).color(colour)).min_size(egui::vec2(0.0, 26.0));
             let button = if advised { button.fill(theme::ACCENT) } else { button };
             if ui.add(button).clicked() {

@@ -1,15 +1,17 @@
 //! The state of the window itself, and the one place where an action of a person, whatever it came from, takes effect.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use episode::Outcome;
 use scenario::{Compensation, Latency};
 use timing::{Schedule, SimTime, Span};
 
+use crate::film::Filming;
 use crate::labs::LabDesk;
 use crate::sim_thread::{Knob, Order};
 use crate::snapshot::{Phase, Snapshot};
-use crate::{Choice, Instrument, Settings, Stretch};
+use crate::undo::{Past, difference};
+use crate::{Choice, Instrument, Settings, Stretch, dropped, theme};
 
 /// What a person can do. Keys, panels, cards and scripts all speak in these.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,6 +96,20 @@ pub enum Action {
     Zoom(f64),
     /// A picture of the window.
     Shot,
+    /// Files were dropped on the window.
+    Dropped(Vec<PathBuf>),
+    /// A network from a file: time it and drive with it.
+    OpenModel(PathBuf),
+    /// A scenario from a file.
+    OpenScenario(PathBuf),
+    /// Dark, or light.
+    Dark,
+    /// Take the last change of the settings back.
+    Undo,
+    /// Make it again.
+    Redo,
+    /// A short film of the window: begin, end.
+    Film,
     /// Close the card, or the help, or the window.
     Escape,
 }
@@ -131,6 +147,12 @@ pub struct Desk {
     pub bare: bool,
     /// Whether the list of keys is shown.
     pub help: bool,
+    /// What becomes of the files that hover above the window; empty if none do.
+    pub promise: String,
+    /// Whether the first steps are told: until anything is done.
+    pub hint: bool,
+    /// Light or dark.
+    pub(crate) mode: theme::Mode,
     /// The labs.
     pub labs: LabDesk,
     /// The instrument on the right, in front of the labs.
@@ -141,6 +163,8 @@ pub struct Desk {
     pub card_closed: bool,
     /// A picture is wanted.
     pub shot: bool,
+    /// A film of the window.
+    pub(crate) film: Filming,
     /// The window is to close.
     pub quit: bool,
     /// A line shown for a moment.
@@ -151,6 +175,9 @@ pub struct Desk {
     /// The moment shown, seconds.
     at: f64,
     outbox: Vec<Order>,
+    past: Past,
+    /// Whether the pointer holds something.
+    drag: bool,
 }
 
 impl Desk {
@@ -170,17 +197,23 @@ impl Desk {
             eye: None,
             bare: false,
             help: false,
+            promise: String::new(),
+            hint: false,
+            mode: theme::Mode::default(),
             labs: LabDesk::default(),
             instrument: None,
             stretch: None,
             card_closed: false,
             shot: false,
+            film: Filming::default(),
             quit: false,
             toast: String::new(),
             over: false,
             lane: (0, 0),
             at: 0.0,
             outbox: Vec::new(),
+            past: Past::default(),
+            drag: false,
         }
     }
 
@@ -194,6 +227,10 @@ impl Desk {
         // The controls show what holds in that lane, or held at that moment.
         if snapshot.run == self.run && (lane != self.lane || looking && at != self.at) {
             self.settings = snapshot.settings.clone();
+        }
+        if lane != self.lane {
+            // What was changed in another lane is not taken back in this one.
+            self.past = Past::default();
         }
         (self.lane, self.at) = (lane, at);
         if snapshot.run != self.run {
@@ -253,7 +290,7 @@ impl Desk {
 
     /// A run begins: what was still to be changed belongs to the one before, and time goes on.
     fn clear(&mut self) {
-        self.outbox.retain(|waiting| !matches!(waiting, Order::Change(_)));
+        self.outbox.retain(|waiting| !matches!(waiting, Order::Change(_) | Order::Launch(_) | Order::Open(_)));
         if self.paused {
             self.paused = false;
             self.tell(Order::Pause(false));
@@ -268,12 +305,69 @@ impl Desk {
 
     /// Launches these settings.
     pub fn go(&mut self, settings: Settings) {
-        self.settings = settings;
+        let was = std::mem::replace(&mut self.settings, settings);
+        self.past.note(was, false);
         self.launch();
     }
 
-    /// Takes an action.
+    /// Tells whether the pointer holds something: all changes of one drag are taken back together.
+    pub(crate) fn dragging(&mut self, drag: bool) {
+        self.drag = drag;
+        if !drag {
+            self.past.let_go();
+        }
+    }
+
+    /// Takes an action, and remembers what the settings were.
     pub fn act(&mut self, action: Action) {
+        if std::mem::take(&mut self.hint) && action == Action::Escape {
+            return;
+        }
+        match action {
+            Action::Undo => {
+                let step = self.past.undo(&self.settings);
+                self.step_to(step, "taken back", "nothing to take back");
+            }
+            Action::Redo => {
+                let step = self.past.redo(&self.settings);
+                self.step_to(step, "done again", "nothing to do again");
+            }
+            action => {
+                let was = self.settings.clone();
+                self.take(action);
+                if (Settings { speed: self.settings.speed, ..was.clone() }) != self.settings {
+                    self.past.note(was, self.drag);
+                }
+            }
+        }
+    }
+
+    /// Goes to other settings: in the run that goes on if all that differs can be changed in it, else by a launch.
+    fn step_to(&mut self, step: Option<Settings>, done: &str, none: &str) {
+        let Some(new) = step else {
+            none.clone_into(&mut self.toast);
+            return;
+        };
+        self.toast = format!("{done}: {}", difference(&self.settings, &new));
+        let old = std::mem::replace(&mut self.settings, new.clone());
+        let Settings { latency, cruise, compensation, deadline_ms, .. } = new.clone();
+        let live = Settings { latency, cruise, compensation, deadline_ms, ..old.clone() } == new && cruise.is_some();
+        if !live || self.pending_launch() {
+            self.launch();
+            return;
+        }
+        let knobs = [
+            (old.latency != new.latency).then_some(Knob::Latency(new.latency)),
+            (old.cruise != new.cruise).then_some(new.cruise).flatten().map(Knob::Cruise),
+            (old.compensation != new.compensation).then_some(Knob::Compensation(new.compensation)),
+            (old.deadline_ms != new.deadline_ms).then_some(Knob::Deadline(new.deadline_ms)),
+        ];
+        for knob in knobs.into_iter().flatten() {
+            self.tell(Order::Change(knob));
+        }
+    }
+
+    fn take(&mut self, action: Action) {
         match action {
             Action::Pause if self.over => self.launch(),
             Action::Pause => {
@@ -282,7 +376,7 @@ impl Desk {
             }
             Action::Step => {
                 if !self.paused {
-                    self.act(Action::Pause);
+                    self.take(Action::Pause);
                 }
                 self.tell(Order::Step);
             }
@@ -301,7 +395,7 @@ impl Desk {
             Action::Nudge(by) => {
                 let ms = (self.latency_ms().unwrap_or(0.0) + by).clamp(0.0, LATENCY_MAX);
                 let service = matches!(self.settings.latency, Latency::Service(_));
-                self.act(Action::Latency(if service { Latency::Service(ms) } else { Latency::Fixed(ms) }));
+                self.take(Action::Latency(if service { Latency::Service(ms) } else { Latency::Fixed(ms) }));
             }
             Action::Calibration => self.tell(Order::Change(Knob::Calibration)),
             Action::Cruise(cruise) => {
@@ -338,6 +432,21 @@ impl Desk {
             }
             Action::Eye(eye) => self.eye = Some(eye),
             Action::Bare => self.bare = !self.bare,
+            Action::Dropped(paths) => match dropped::action(&paths) {
+                Ok(action) => self.take(action),
+                Err(why) => self.toast = why,
+            },
+            Action::OpenModel(path) => {
+                let id = offer(&mut self.models, &path, "dropped");
+                self.settings.model = Some(id);
+                self.settings.latency = Latency::Measured;
+                self.launch();
+            }
+            Action::OpenScenario(path) => {
+                let id = offer(&mut self.scenarios, &path, "dropped");
+                self.open(id);
+            }
+            Action::Dark => self.mode = self.mode.other(),
             Action::Help => self.help = !self.help,
             Action::Labs => {
                 // Behind an instrument they are open, but not seen.
@@ -356,7 +465,7 @@ impl Desk {
                     let order = Order::Settle(sheet.id.clone(), predicted);
                     self.labs.asked = true;
                     self.tell(order);
-                    self.act(Action::LabRun(0));
+                    self.take(Action::LabRun(0));
                 }
             }
             Action::LabRun(run) => {
@@ -376,7 +485,7 @@ impl Desk {
                 self.tell(Order::Race(settings));
             }
             Action::WhatIf(latency) => {
-                self.act(Action::Race(Box::new(Settings { latency, ..self.settings.clone() })));
+                self.take(Action::Race(Box::new(Settings { latency, ..self.settings.clone() })));
             }
             Action::Scrub(secs) => {
                 // A moment that is looked at stands still.
@@ -388,7 +497,7 @@ impl Desk {
                 self.at = secs;
                 self.tell(Order::Scrub(at));
             }
-            Action::Look(by) => self.act(Action::Scrub((self.at + by).max(0.0))),
+            Action::Look(by) => self.take(Action::Scrub((self.at + by).max(0.0))),
             Action::OpenLog(path) => {
                 self.clear();
                 self.tell(Order::OpenLog(path));
@@ -402,6 +511,12 @@ impl Desk {
                 self.stretch = Some(now.zoomed(factor, 1.0));
             }
             Action::Shot => self.shot = true,
+            Action::Film if self.film.busy && !self.film.on => {
+                "the film before this one is still being written".clone_into(&mut self.toast);
+            }
+            Action::Film => self.film.on = !self.film.on,
+            // Taken by `act`.
+            Action::Undo | Action::Redo => {}
             Action::Escape if self.bare => self.bare = false,
             Action::Escape if self.help => self.help = false,
             Action::Escape if self.over && !self.card_closed => self.card_closed = true,
@@ -423,7 +538,7 @@ impl Desk {
     /// Opens a scenario with its own settings.
     fn open(&mut self, id: String) {
         self.settings.scenario.clone_from(&id);
-        self.outbox.retain(|waiting| !matches!(waiting, Order::Change(_)));
+        self.outbox.retain(|waiting| !matches!(waiting, Order::Change(_) | Order::Launch(_) | Order::Open(_)));
         self.tell(Order::Open(id));
     }
 
@@ -431,6 +546,16 @@ impl Desk {
         self.settings.speed = speed.clamp(SPEEDS[0], SPEEDS[1]);
         self.tell(Order::Speed(self.settings.speed));
     }
+}
+
+/// Makes a file something that can be picked; gives its `id`.
+fn offer(choices: &mut Vec<Choice>, path: &Path, description: &str) -> String {
+    let id = path.display().to_string();
+    if choices.iter().all(|choice| choice.id != id) {
+        let title = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        choices.push(Choice { id: id.clone(), title, description: format!("{description}: {id}") });
+    }
+    id
 }
 
 /// What an outcome is called, in a list.

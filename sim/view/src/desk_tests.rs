@@ -17,7 +17,7 @@ pub(crate) fn settings() -> Settings {
     }
 }
 
-fn desk() -> Desk {
+pub(crate) fn desk() -> Desk {
     let choice = |id: &str| Choice { id: id.into(), title: id.into(), description: String::new() };
     Desk::new(settings(), [vec![choice("lesson"), choice("crowd")], vec![], vec![], vec![]])
 }

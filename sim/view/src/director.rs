@@ -5,13 +5,14 @@ use bevy::prelude::*;
 use bevy::render::view::screenshot::{Screenshot, save_to_disk};
 use timing::SimTime;
 
+use crate::Desk;
 use crate::app::{Link, Newest, Shots};
+use crate::film::Take;
 use crate::labs::SettlingState;
 use crate::script::{Cue, Script};
 use crate::sim_thread::Order;
 use crate::snapshot::{Blaming, Phase};
 use crate::work::Work;
-use crate::{Desk, keys};
 
 /// The state of a script that is played.
 #[derive(Resource, Default)]
@@ -49,7 +50,7 @@ pub(crate) fn direct(
     newest: Res<Newest>,
     link: Res<Link>,
     shots: Res<Shots>,
-    taking: Query<(), With<Screenshot>>,
+    taking: Query<(), (With<Screenshot>, Without<Take>)>,
     work: Res<Work>,
     mut exit: MessageWriter<AppExit>,
 ) {
@@ -94,12 +95,6 @@ pub(crate) fn direct(
             director.until = Some(at);
         }
         Cue::Frames(frames) => director.rest = frames,
-        Cue::Key(code) => {
-            if let Some(action) = keys::action(code) {
-                desk.act(action);
-            }
-            director.rest = SETTLE;
-        }
         Cue::Act(action) => {
             desk.act(action);
             director.rest = SETTLE;
@@ -133,6 +128,18 @@ pub(crate) fn direct(
             let path = shots.0.join(format!("{name}.png"));
             commands.spawn(Screenshot::primary_window()).observe(save_to_disk(path));
             director.rest = 2;
+        }
+        Cue::Film(name) => {
+            desk.film.name = Some(name);
+            desk.film.on = true;
+        }
+        Cue::Cut => {
+            desk.film.on = false;
+            if desk.film.busy {
+                director.cues.push_front(Cue::Cut);
+            } else {
+                println!("{}", serde_json::json!({ "film": desk.toast }));
+            }
         }
         Cue::Quit => {
             let (frames, [p50, p99, max]) = work.report();

@@ -149,7 +149,7 @@ pub(crate) fn show(ui: &mut Ui, gauge: &Gauge) {
     let x = |metres: f64| bar.left() + (metres / scale).clamp(0.0, 1.0) as f32 * bar.width();
     let part = |from: f64, to: f64| Rect::from_x_y_ranges(x(from)..=x(to), bar.y_range());
     let painter = ui.painter();
-    painter.rect_filled(bar, 2.0, theme::WELL);
+    painter.rect_filled(bar, 2.0, theme::well());
     let colour = gauge.colour();
     painter.rect_filled(part(0.0, gauge.driven), 2.0, colour);
     painter.rect_filled(part(gauge.driven, gauge.needed()), 2.0, colour.gamma_multiply(0.55));
@@ -157,13 +157,13 @@ pub(crate) fn show(ui: &mut Ui, gauge: &Gauge) {
     let small = FontId::proportional(10.5);
     let below = bar.bottom() + 3.0;
     let mark = |at: f64, word: &str, align: Align2| {
-        painter.text(Pos2::new(x(at), below), align, word, small.clone(), theme::FAINT);
+        painter.text(Pos2::new(x(at), below), align, word, small.clone(), theme::faint());
     };
     mark(0.0, "0", Align2::LEFT_TOP);
     mark(scale, &format!("{scale:.0} m"), Align2::RIGHT_TOP);
     if gauge.free < scale {
         let line = [Pos2::new(x(gauge.free), bar.top() - 2.0), Pos2::new(x(gauge.free), bar.bottom() + 2.0)];
-        painter.line_segment(line, Stroke::new(2.5, theme::INK));
+        painter.line_segment(line, Stroke::new(2.5, theme::ink()));
         let align = if gauge.free < 0.15 * scale {
             Align2::LEFT_TOP
         } else if gauge.free > 0.8 * scale {
@@ -172,10 +172,10 @@ pub(crate) fn show(ui: &mut Ui, gauge: &Gauge) {
             Align2::CENTER_TOP
         };
         // Its own word covers the ends of the scale.
-        let text = painter.layout_no_wrap(format!("free {:.2}", gauge.free), small.clone(), theme::INK);
+        let text = painter.layout_no_wrap(format!("free {:.2}", gauge.free), small.clone(), theme::ink());
         let place = align.anchor_size(Pos2::new(x(gauge.free), below), text.size());
-        painter.rect_filled(place.expand2(egui::vec2(3.0, 0.0)), 0.0, theme::PAPER);
-        painter.galley(place.min, text, theme::INK);
+        painter.rect_filled(place.expand2(egui::vec2(3.0, 0.0)), 0.0, theme::paper());
+        painter.galley(place.min, text, theme::ink());
     }
     response.on_hover_text(hint(gauge));
 }

@@ -51,7 +51,7 @@ fn row(ui: &mut Ui, word: &str, value: &str, colour: Option<Color32>) {
         }
         ui.label(theme::small(word));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            ui.label(RichText::new(value).monospace().size(13.5).color(theme::INK));
+            ui.label(RichText::new(value).monospace().size(13.5).color(theme::ink()));
         });
     });
 }
@@ -62,12 +62,12 @@ fn badge(ui: &mut Ui, badge: Badge) {
         Badge::Drifted => ("▲", theme::BLIND),
         Badge::Recorded => ("■", theme::ACCENT),
         Badge::Modelled => ("◆", Color32::from_rgb(0x8a, 0x5a, 0x00)),
-        Badge::Set => ("■", theme::FAINT),
+        Badge::Set => ("■", theme::faint()),
     };
     ui.horizontal(|ui| {
         ui.label(theme::small("latency"));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            ui.label(RichText::new(format!("{mark} {}", badge.label())).size(12.5).color(colour));
+            ui.label(RichText::new(format!("{mark} {}", badge.label())).size(12.5).color(theme::words(colour)));
         });
     })
     .response
@@ -82,13 +82,13 @@ pub(crate) fn legend(ui: &mut Ui) {
         (theme::GHOST, "what the network saw"),
         (theme::BLIND, "driven since: blind"),
         (theme::COMMITTED, "where the command leads"),
-        (theme::STOPPING, "needed to stop (striped: not free)"),
+        (theme::stopping(), "needed to stop (striped: not free)"),
         (theme::SCAN, "range scan"),
     ] {
         ui.horizontal(|ui| {
             let (rect, _) = ui.allocate_exact_size(egui::vec2(14.0, 8.0), egui::Sense::hover());
             ui.painter().rect_filled(rect, 2.0, colour);
-            ui.label(RichText::new(word).size(theme::SMALL).color(theme::INK));
+            ui.label(RichText::new(word).size(theme::SMALL).color(theme::ink()));
         });
     }
 }
@@ -99,12 +99,12 @@ pub(crate) fn log(ui: &mut Ui, kept: &Kept) {
     if !kept.command.is_empty() {
         ui.horizontal(|ui| {
             ui.label(theme::small("kept:"));
-            let command = RichText::new(&kept.command).monospace().size(11.5).color(theme::INK);
+            let command = RichText::new(&kept.command).monospace().size(11.5).color(theme::ink());
             ui.add(egui::Label::new(command).truncate()).on_hover_text(&kept.path);
         });
     }
     if !kept.problem.is_empty() {
-        ui.label(theme::small(&kept.problem).color(theme::BLIND));
+        ui.label(theme::small(&kept.problem).color(theme::words(theme::BLIND)));
     }
 }
 

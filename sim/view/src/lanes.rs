@@ -39,6 +39,14 @@ pub(crate) fn body(place: usize) -> Color32 {
     BODIES[place % BODIES.len()]
 }
 
+/// The colour of its path on the floor, which is light or dark.
+fn path(place: usize) -> Color32 {
+    match theme::mode() {
+        theme::Mode::Light => chip(place),
+        theme::Mode::Dark => body(place),
+    }
+}
+
 /// What a lane's settings are called, where they differ from another's.
 fn fields(settings: &Settings) -> [(&'static str, String); 7] {
     let unset = || "the scenario's".to_owned();
@@ -105,7 +113,7 @@ pub(crate) fn act(
     }
     for lane in &newest.lanes {
         let height = 0.03 + 0.004 * lane.place as f32;
-        gizmos.linestrip(lane.trail.iter().map(|at| shapes::place(*at, height)), theme::scene(chip(lane.place)));
+        gizmos.linestrip(lane.trail.iter().map(|at| shapes::place(*at, height)), theme::scene(path(lane.place)));
     }
 }
 
@@ -125,7 +133,7 @@ pub(crate) fn list(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) 
     ui.set_width(WIDTH);
     ui.spacing_mut().item_spacing.y = 3.0;
     for (index, lane) in snapshot.lanes.iter().enumerate() {
-        let fill = if index == snapshot.focus { theme::WELL } else { Color32::TRANSPARENT };
+        let fill = if index == snapshot.focus { theme::well() } else { Color32::TRANSPARENT };
         let frame = egui::Frame::NONE.fill(fill).corner_radius(5.0).inner_margin(egui::Margin::symmetric(4, 3));
         // The row itself lies below what is in it.
         let clickable = egui::UiBuilder::new().id_salt(lane.place).sense(egui::Sense::click());

@@ -9,6 +9,7 @@ use timing::{Schedule, Source, Trace};
 
 use crate::labs::{LabSheet, Settling};
 use crate::phase::MapState;
+use crate::memory::Memory;
 use crate::script::Script;
 use crate::snapshot::Blaming;
 
@@ -165,13 +166,28 @@ pub struct ViewOptions {
     pub script: Option<Script>,
     /// Where screenshots go.
     pub shots: PathBuf,
+    /// What was remembered, and the file to remember in; `None` where nothing is to be.
+    pub memory: Option<(Memory, PathBuf)>,
+    /// Whether somebody sees the window for the first time: told the first steps.
+    pub first: bool,
+    /// A line to begin with; empty for none.
+    pub note: String,
     /// A log to be looked at.
     pub log: Option<PathBuf>,
 }
 
 impl Default for ViewOptions {
     fn default() -> Self {
-        Self { size: [1280, 800], fine: true, script: None, shots: PathBuf::from("."), log: None }
+        Self {
+            size: [1280, 800],
+            fine: true,
+            script: None,
+            shots: PathBuf::from("."),
+            log: None,
+            memory: None,
+            first: false,
+            note: String::new(),
+        }
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn markdown(ui: &mut Ui, text: &str) {
             Block::Paragraph(line) => words(ui, &line, 13.0),
             Block::Item(depth, mark, line) => point(ui, depth, &mark, &line),
             Block::Code(text) => {
-                egui::Frame::NONE.fill(theme::WELL).inner_margin(6.0).corner_radius(4.0).show(ui, |ui| {
+                egui::Frame::NONE.fill(theme::well()).inner_margin(6.0).corner_radius(4.0).show(ui, |ui| {
                     ui.label(RichText::new(text).monospace().size(11.5));
                 });
             }
@@ -109,9 +109,9 @@ fn words(ui: &mut Ui, line: &Line, size: f32) {
             Style::Code => FontId::monospace(size - 1.5),
             _ => FontId::proportional(size),
         };
-        let mut format = TextFormat::simple(font, theme::INK);
+        let mut format = TextFormat::simple(font, theme::ink());
         match style {
-            Style::Code => format.background = theme::WELL,
+            Style::Code => format.background = theme::well(),
             Style::Emphasis => format.italics = true,
             Style::Link(_) => {
                 format.color = theme::ACCENT;

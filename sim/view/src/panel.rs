@@ -5,7 +5,7 @@ use scenario::Compensation;
 use timing::Schedule;
 
 use crate::snapshot::{Phase, Snapshot};
-use crate::{Action, Choice, Desk, latency, theme};
+use crate::{Action, Choice, Desk, film, latency, theme};
 
 /// Draws the panel; what a person does there is added to `actions`.
 pub(crate) fn panel(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
@@ -18,6 +18,11 @@ pub(crate) fn panel(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut
             if ui.small_button("G: labs").on_hover_text("Guided experiments").clicked() {
                 actions.push(Action::Labs);
             }
+            if let Some(seconds) = desk.film.seconds {
+                let words = theme::small(format!("\u{25cf} {seconds:.0} s")).color(theme::words(theme::BLIND));
+                let hint = format!("A film is taken, of at most {:.0} s. F ends it", film::LONGEST);
+                ui.label(words).on_hover_text(hint);
+            }
         });
     });
     ui.add_space(2.0);
@@ -26,7 +31,7 @@ pub(crate) fn panel(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut
         section(ui, "Latency");
         latency::latency(ui, desk, actions);
         if !snapshot.notice.is_empty() {
-            ui.label(theme::small(&snapshot.notice).color(theme::BLIND));
+            ui.label(theme::small(&snapshot.notice).color(theme::words(theme::BLIND)));
         }
         section(ui, "Driving");
         driving(ui, desk, snapshot, actions);
@@ -159,7 +164,7 @@ fn lines(ui: &mut Ui, text: &str, most: usize) {
     let mut job = egui::text::LayoutJob::simple(
         text.to_owned(),
         egui::FontId::proportional(theme::SMALL),
-        theme::FAINT,
+        theme::faint(),
         ui.available_width(),
     );
     job.wrap.max_rows = most;

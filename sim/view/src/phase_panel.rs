@@ -101,7 +101,7 @@ fn work(ui: &mut Ui, work: &MapWork, some: bool, measured: bool) {
         MapWork::Done => "It is as fine as it gets.",
         MapWork::Failed(why) => why.as_str(),
     };
-    let colour = if matches!(work, MapWork::Failed(_)) { theme::BLIND } else { theme::FAINT };
+    let colour = if matches!(work, MapWork::Failed(_)) { theme::BLIND } else { theme::faint() };
     ui.horizontal_wrapped(|ui| {
         if *work == MapWork::Runs {
             ui.add(egui::Spinner::new().size(12.0));
@@ -145,7 +145,7 @@ fn plot(ui: &mut Ui, map: &PhaseMap, cross: Option<Cross>, top: Option<f64>, act
     let (rect, response) = ui.allocate_exact_size(egui::vec2(ui.available_width(), height), Sense::click());
     let axes = Axes::of(map, rect);
     let painter = ui.painter_at(rect);
-    painter.rect_filled(axes.area, 0.0, theme::WELL);
+    painter.rect_filled(axes.area, 0.0, theme::well());
     cells(&painter, map, &axes);
     scales(&painter, &axes);
     border(&painter, map, &axes);
@@ -157,8 +157,8 @@ fn plot(ui: &mut Ui, map: &PhaseMap, cross: Option<Cross>, top: Option<f64>, act
     // What the controls can be set to.
     let (speed, ms) = ((speed * 20.0).round() / 20.0, ms.round());
     let speed = top.map_or(speed, |top| speed.min(top)).max(0.2);
-    painter.hline(axes.area.x_range(), pointer.y, Stroke::new(1.0, theme::FAINT.gamma_multiply(0.6)));
-    painter.vline(pointer.x, axes.area.y_range(), Stroke::new(1.0, theme::FAINT.gamma_multiply(0.6)));
+    painter.hline(axes.area.x_range(), pointer.y, Stroke::new(1.0, theme::faint().gamma_multiply(0.6)));
+    painter.vline(pointer.x, axes.area.y_range(), Stroke::new(1.0, theme::faint().gamma_multiply(0.6)));
     if response.clicked() {
         actions.extend([Action::Cruise(speed), Action::Latency(Latency::Fixed(ms))]);
     }
@@ -191,25 +191,25 @@ fn scales(painter: &Painter, axes: &Axes) {
     };
     for ms in ticks(latencies) {
         let at = axes.place(speeds.0, ms);
-        painter.vline(at.x, area.bottom()..=area.bottom() + 3.0, Stroke::new(1.0, theme::INK));
-        painter.text(at + egui::vec2(0.0, 4.0), Align2::CENTER_TOP, format!("{ms:.0}"), font.clone(), theme::FAINT);
+        painter.vline(at.x, area.bottom()..=area.bottom() + 3.0, Stroke::new(1.0, theme::ink()));
+        painter.text(at + egui::vec2(0.0, 4.0), Align2::CENTER_TOP, format!("{ms:.0}"), font.clone(), theme::faint());
     }
     for speed in ticks(speeds) {
         let at = axes.place(speed, latencies.0);
-        painter.hline(area.left() - 3.0..=area.left(), at.y, Stroke::new(1.0, theme::INK));
+        painter.hline(area.left() - 3.0..=area.left(), at.y, Stroke::new(1.0, theme::ink()));
         painter.text(
             at - egui::vec2(5.0, 0.0),
             Align2::RIGHT_CENTER,
             format!("{speed:.1}"),
             font.clone(),
-            theme::FAINT,
+            theme::faint(),
         );
     }
-    painter.rect_stroke(area, 0.0, Stroke::new(1.0, theme::INK), StrokeKind::Outside);
+    painter.rect_stroke(area, 0.0, Stroke::new(1.0, theme::ink()), StrokeKind::Outside);
     let low = Pos2::new(area.right(), area.bottom() + 17.0);
-    painter.text(low, Align2::RIGHT_TOP, "latency, ms", FontId::proportional(11.0), theme::INK);
-    let words = painter.layout_no_wrap("speed, m/s".into(), FontId::proportional(11.0), theme::INK);
-    painter.galley(Pos2::new(area.left() - 28.0, area.bottom() + 17.0), words, theme::INK);
+    painter.text(low, Align2::RIGHT_TOP, "latency, ms", FontId::proportional(11.0), theme::ink());
+    let words = painter.layout_no_wrap("speed, m/s".into(), FontId::proportional(11.0), theme::ink());
+    painter.galley(Pos2::new(area.left() - 28.0, area.bottom() + 17.0), words, theme::ink());
 }
 
 /// The two lines of the formula, as far as they lie on the map.
@@ -228,7 +228,7 @@ fn border(painter: &Painter, map: &PhaseMap, axes: &Axes) {
 }
 
 fn mark(painter: &Painter, at: Pos2) {
-    for (width, colour) in [(6.0, Color32::WHITE), (2.5, theme::INK)] {
+    for (width, colour) in [(6.0, Color32::WHITE), (2.5, theme::ink())] {
         let reach = if width > 3.0 { 10.0 } else { 9.0 };
         let stroke = Stroke::new(width, colour);
         painter.line_segment([at - egui::vec2(reach, 0.0), at + egui::vec2(reach, 0.0)], stroke);
@@ -249,7 +249,7 @@ fn key(ui: &mut Ui, map: &PhaseMap) {
             mesh.add_colored_rect(part, shade(f64::from(i) / 29.0));
         }
         ui.painter().add(Shape::mesh(mesh));
-        ui.painter().rect_stroke(bar, 0.0, Stroke::new(1.0, theme::RULE), StrokeKind::Outside);
+        ui.painter().rect_stroke(bar, 0.0, Stroke::new(1.0, theme::rule()), StrokeKind::Outside);
         ui.label(theme::small("all collide"));
     });
     if map.boundary.is_empty() {
@@ -264,7 +264,7 @@ fn key(ui: &mut Ui, map: &PhaseMap) {
             } else {
                 ui.painter().line_segment(ends, stroke);
             }
-            ui.label(RichText::new(word).size(theme::SMALL).color(theme::INK));
+            ui.label(RichText::new(word).size(theme::SMALL).color(theme::ink()));
         });
     }
 }

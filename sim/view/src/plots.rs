@@ -43,10 +43,10 @@ pub(crate) fn age_strip(ui: &mut Ui, strip: &AgeStrip, limit: Option<Limit>) {
         let (width, radius) = if strip.peaks.len() > 50 { (1.0, 1.3) } else { (2.0, 2.5) };
         plot.line(Line::new("age", points(&strip.saw)).color(theme::GHOST).width(width));
         plot.points(Points::new("peaks", points(&strip.peaks)).color(theme::BLIND).radius(radius));
-        plot.points(Points::new("latency", points(&strip.latencies)).color(theme::INK).radius(radius * 0.7));
+        plot.points(Points::new("latency", points(&strip.latencies)).color(theme::ink()).radius(radius * 0.7));
         if let Some(ms) = budget {
-            plot.hline(HLine::new("budget", ms).color(theme::INK).style(LineStyle::dashed_loose()).width(1.5));
-            let words = egui::RichText::new(format!("budget {} ms", panel::ms(ms))).size(10.5).color(theme::INK);
+            plot.hline(HLine::new("budget", ms).color(theme::ink()).style(LineStyle::dashed_loose()).width(1.5));
+            let words = egui::RichText::new(format!("budget {} ms", panel::ms(ms))).size(10.5).color(theme::ink());
             let place = PlotPoint::new(-AgeStrip::WINDOW + 0.03, ms);
             plot.text(Text::new("budget", place, words).anchor(Align2::LEFT_BOTTOM));
         }

@@ -46,7 +46,7 @@ impl Drawn {
             Self::Fits => (theme::COMMITTED, 0.3),
             Self::Late => (theme::LATE, 0.55),
             Self::Short => (theme::BLIND, 0.62),
-            Self::Stopping => (theme::STOPPING, 0.9),
+            Self::Stopping => (theme::stopping(), 0.9),
             Self::Scan => (theme::SCAN, 1.0),
             Self::SeenScan => (theme::GHOST, 1.0),
         }

@@ -6,8 +6,10 @@
 //! latency fixed:200  # or: cruise, compensation, speed, scenario, deadline, seed, model, runtime, schedule
 //! frames 3           # let the window draw so many frames
 //! shot driving       # a picture, driving.png
+//! film crash         # begin a film, crash.gif; then `cut` ends it and waits until it is written
 //! camera -57 36 5.2  # yaw and pitch in degrees, metres from the robot
 //! until end          # play to the end of the run
+//! drop a/net.onnx    # as if the file were dropped on the window
 //! lab 2              # open the second lab; then `predict 1`, `settle`, `run 2` (open its second run)
 //! settled            # wait until it is
 //! fork               # a second future from here; then `lane 1` (look at the first), `what-if fixed:80` (a lane more, from the start)
@@ -39,8 +41,6 @@ pub enum Cue {
     Until(SimTime),
     /// Draws so many frames.
     Frames(u32),
-    /// Presses a key.
-    Key(bevy::input::keyboard::KeyCode),
     /// Does this.
     Act(Action),
     /// Picks a scenario by its id.
@@ -53,6 +53,10 @@ pub enum Cue {
     Blamed,
     /// A picture under this name.
     Shot(String),
+    /// Begins a film under this name.
+    Film(String),
+    /// Ends it, and waits until it is written.
+    Cut,
     /// Closes the window.
     Quit,
 }
@@ -84,7 +88,7 @@ fn cue(line: &str) -> Result<Cue, String> {
         "until" if rest == "end" => Cue::Until(SimTime::NEVER),
         "until" => Cue::Until(SimTime::ZERO + Span::from_secs(value(rest)?)),
         "frames" => Cue::Frames(value(rest)?),
-        "key" => Cue::Key(keys::code(rest).ok_or_else(|| format!("no key `{rest}`"))?),
+        "key" => Cue::Act(keys::named(rest).ok_or_else(|| format!("no key `{rest}`"))?),
         "scenario" => Cue::Scenario(rest.to_owned()),
         "speed" => Cue::Speed(value(rest)?),
         "latency" => Cue::Act(Action::Latency(value(rest)?)),
@@ -97,6 +101,7 @@ fn cue(line: &str) -> Result<Cue, String> {
         "model" => Cue::Act(Action::Model(rest.to_owned())),
         "runtime" => Cue::Act(Action::Runtime(rest.to_owned())),
         "schedule" => Cue::Act(Action::Schedule(value(rest)?)),
+        "drop" if !rest.is_empty() => Cue::Act(Action::Dropped(vec![rest.into()])),
         "lab" => Cue::Act(Action::Lab(Some(value::<usize>(rest)?.saturating_sub(1)))),
         "predict" => Cue::Act(Action::Predict(value::<usize>(rest)?.saturating_sub(1))),
         "settle" => Cue::Act(Action::Settle),
@@ -109,12 +114,17 @@ fn cue(line: &str) -> Result<Cue, String> {
         "blamed" => Cue::Blamed,
         "settled" => Cue::Settled,
         "stretch" => Cue::Act(Action::Stretch(Some(stretch(rest)?))),
-        "shot" if !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) => {
-            Cue::Shot(rest.to_owned())
-        }
+        "shot" if is_name(rest) => Cue::Shot(rest.to_owned()),
+        "film" if is_name(rest) => Cue::Film(rest.to_owned()),
+        "cut" => Cue::Cut,
         "quit" => Cue::Quit,
         _ => return Err(format!("cannot read `{line}`")),
     })
+}
+
+/// Whether a file can be called so.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
 }
 
 fn eye(text: &str) -> Result<[f32; 3], String> {
@@ -149,7 +159,7 @@ mod tests {
         let cues = Script::parse(text).unwrap().cues;
         assert_eq!(cues.len(), 7);
         assert_eq!(cues[0], Cue::Until(SimTime(1_500_000_000)));
-        assert_eq!(cues[1], Cue::Key(bevy::input::keyboard::KeyCode::KeyL));
+        assert_eq!(cues[1], Cue::Act(Action::Nudge(10.0)));
         assert_eq!(cues[2], Cue::Act(Action::Latency(Latency::Fixed(200.0))));
         assert_eq!(cues[5], Cue::Until(SimTime::NEVER));
     }

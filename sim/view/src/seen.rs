@@ -94,8 +94,8 @@ pub(crate) fn show(ui: &mut Ui, scene: &Scene, actions: &mut Vec<Action>) {
         let depths = sight.then.depth.as_ref().zip(sight.now.depth.as_ref());
         ui.label(theme::small("the difference, in the robot's own frame"));
         // What is left when all the rest has its place.
-        let images = if depths.is_some() { width * 0.25 + 50.0 } else { 0.0 };
-        let room = (height - half - images - 76.0).clamp(140.0, width);
+        let below = if depths.is_some() { width * 0.25 + 50.0 } else { 0.0 };
+        let room = (height - half - below - 76.0).clamp(140.0, width);
         ui.vertical_centered(|ui| polar(ui, room, &sight, true, true));
         key(ui);
         if let Some((then, now)) = depths {
@@ -139,7 +139,7 @@ fn nearer_paint() -> Color32 {
 }
 
 fn farther_paint() -> Color32 {
-    theme::FAINT.gamma_multiply(0.3)
+    theme::faint().gamma_multiply(0.3)
 }
 
 /// A polar plot, straight ahead upwards: the scan of then, that of now, and between both the difference.
@@ -152,7 +152,7 @@ fn polar(ui: &mut Ui, size: f32, sight: &Sight, then: bool, now: bool) {
         let (sin, cos) = bearing.sin_cos();
         centre - range.min(REACH) * scale * egui::vec2(sin, cos)
     };
-    painter.circle_filled(centre, REACH * scale, theme::WELL);
+    painter.circle_filled(centre, REACH * scale, theme::well());
     let count = sight.now.scan.len();
     let wedge = |mesh: &mut Mesh, beam: usize, from: f32, to: f32, colour: Color32| {
         let half = std::f32::consts::PI / count.max(1) as f32;
@@ -203,10 +203,10 @@ fn quad(mesh: &mut Mesh, corners: [Pos2; 4], colour: Color32) {
 fn rings(painter: &Painter, centre: Pos2, scale: f32) {
     for metres in 1..=REACH as i32 {
         let radius = metres as f32 * scale;
-        painter.circle_stroke(centre, radius, Stroke::new(1.0, theme::RULE));
+        painter.circle_stroke(centre, radius, Stroke::new(1.0, theme::rule()));
         if metres % 2 == 1 && scale > 22.0 {
             let at = centre + egui::vec2(radius * 0.707, radius * 0.707) - egui::vec2(1.0, 1.0);
-            painter.text(at, Align2::RIGHT_BOTTOM, format!("{metres} m"), FontId::proportional(9.5), theme::FAINT);
+            painter.text(at, Align2::RIGHT_BOTTOM, format!("{metres} m"), FontId::proportional(9.5), theme::faint());
         }
     }
 }
@@ -218,9 +218,9 @@ fn robot(painter: &Painter, centre: Pos2, scale: f32, world: &World) {
         plant::Robot::Balancer(balancer) => (balancer.length, balancer.width),
     };
     let body = Rect::from_center_size(centre, egui::vec2(width as f32, length as f32) * scale);
-    painter.rect_filled(body, 1.0, theme::STOPPING);
+    painter.rect_filled(body, 1.0, theme::stopping());
     let nose = egui::vec2(0.0, -body.height() / 2.0);
-    painter.line_segment([centre + nose, centre + nose * 2.2], Stroke::new(1.5, theme::STOPPING));
+    painter.line_segment([centre + nose, centre + nose * 2.2], Stroke::new(1.5, theme::stopping()));
 }
 
 /// The depth images: then, now, the difference.

@@ -22,15 +22,15 @@ pub(crate) fn bar(ui: &mut Ui, timeline: &Timeline, actions: &mut Vec<Action>) {
         ("", true) => "looking back".to_owned(),
         (log, _) => format!("log {log}"),
     };
-    let colour = if timeline.past() || !timeline.log.is_empty() { theme::GHOST } else { theme::FAINT };
+    let colour = if timeline.past() || !timeline.log.is_empty() { theme::words(theme::GHOST) } else { theme::faint() };
     painter.text(Pos2::new(rect.left(), middle), Align2::LEFT_CENTER, words, font.clone(), colour);
     let right = format!("{:.2} of {:.2} s", timeline.at.secs(), timeline.head.secs());
-    painter.text(Pos2::new(rect.right(), middle), Align2::RIGHT_CENTER, right, font, theme::INK);
+    painter.text(Pos2::new(rect.right(), middle), Align2::RIGHT_CENTER, right, font, theme::ink());
     let track =
         Rect::from_min_max(Pos2::new(rect.left() + 96.0, middle - 3.0), Pos2::new(rect.right() - 108.0, middle + 3.0));
     let whole = timeline.head.secs().max(1e-3);
     let x = |at: SimTime| track.left() + track.width() * (at.secs() / whole).clamp(0.0, 1.0) as f32;
-    painter.rect_filled(track, 3.0, theme::RULE);
+    painter.rect_filled(track, 3.0, theme::rule());
     let done = Rect::from_min_max(track.min, Pos2::new(x(timeline.at), track.bottom()));
     painter.rect_filled(done, 3.0, theme::ACCENT);
     for (place, at) in &timeline.forks {
@@ -52,7 +52,7 @@ pub(crate) fn bar(ui: &mut Ui, timeline: &Timeline, actions: &mut Vec<Action>) {
         }
     }
     painter.circle_filled(Pos2::new(x(timeline.at), middle), 6.5, theme::ACCENT);
-    painter.circle_filled(Pos2::new(x(timeline.at), middle), 3.0, theme::PAPER);
+    painter.circle_filled(Pos2::new(x(timeline.at), middle), 3.0, theme::paper());
     let wanted = response.interact_pointer_pos().filter(|_| response.is_pointer_button_down_on() || response.clicked());
     if let Some(pointer) = wanted {
         let share = f64::from((pointer.x - track.left()) / track.width()).clamp(0.0, 1.0);

@@ -161,7 +161,7 @@ pub(crate) fn waterfall(
     let painter = ui.painter_at(rect);
     if view.bars.is_empty() && view.dropped.is_empty() {
         let words = if stretch.is_some() { "no inference in this time" } else { "no inference yet" };
-        painter.text(area.center(), Align2::CENTER_CENTER, words, FontId::proportional(12.0), theme::FAINT);
+        painter.text(area.center(), Align2::CENTER_CENTER, words, FontId::proportional(12.0), theme::faint());
     } else {
         draw(&painter, &view, limit);
         legend(&painter, Rect::from_min_max(Pos2::new(rect.left(), area.bottom()), rect.max), &view, limit);
@@ -228,7 +228,7 @@ fn draw(painter: &Painter, view: &View, limit: Option<Limit>) {
         let at = view.x(life.captured, life.captured);
         let bottom = view.area.bottom() - FOOT;
         let tick = [Pos2::new(at, bottom - TICKS + 1.0), Pos2::new(at, bottom)];
-        painter.line_segment(tick, Stroke::new(2.0, theme::INK));
+        painter.line_segment(tick, Stroke::new(2.0, theme::ink()));
     }
 }
 
@@ -243,7 +243,7 @@ fn time_grid(painter: &Painter, view: &View) {
         let share = if aligned { ms / span } else { 1.0 - (ms - back) / span };
         let at = area.left() + view.width() * share as f32;
         let line = [Pos2::new(at, area.top()), Pos2::new(at, area.bottom() - FOOT)];
-        painter.line_segment(line, Stroke::new(1.0, theme::RULE));
+        painter.line_segment(line, Stroke::new(1.0, theme::rule()));
         let text = match (aligned, i) {
             (true, 0) => "capture".to_owned(),
             (true, _) => format!("+{} ms", panel::ms(ms)),
@@ -251,9 +251,9 @@ fn time_grid(painter: &Painter, view: &View) {
             (false, _) if step < 10.0 => format!("-{} ms", panel::ms(ms)),
             (false, _) => format!("-{ms:.0} ms"),
         };
-        let text = painter.layout_no_wrap(text, FontId::proportional(10.5), theme::FAINT);
+        let text = painter.layout_no_wrap(text, FontId::proportional(10.5), theme::faint());
         let place = Align2::CENTER_BOTTOM.anchor_size(Pos2::new(at, area.bottom()), text.size());
-        painter.galley(Pos2::new(place.left().max(area.left()), place.top()), text, theme::FAINT);
+        painter.galley(Pos2::new(place.left().max(area.left()), place.top()), text, theme::faint());
     }
 }
 
@@ -272,7 +272,7 @@ fn bar(painter: &Painter, life: &Life, row: Rangef, view: &View) {
         painter.rect_filled(rect, 1.0, colour);
         end = rect.right();
     }
-    painter.vline(start, row, Stroke::new(1.5, theme::INK));
+    painter.vline(start, row, Stroke::new(1.5, theme::ink()));
     let right = view.area.left() + view.width();
     let middle = Pos2::new(end.min(right) + 4.0, row.center());
     let font = FontId::proportional(10.5);
@@ -282,12 +282,12 @@ fn bar(painter: &Painter, life: &Life, row: Rangef, view: &View) {
         }
     };
     match (life.fate, life.bars.last()) {
-        (Some(Fate::Applied), Some(last)) => word(&panel::ms((last.2 - life.captured).ms()), theme::INK),
+        (Some(Fate::Applied), Some(last)) => word(&panel::ms((last.2 - life.captured).ms()), theme::ink()),
         (Some(Fate::Lost), _) => word("lost", theme::BLIND),
-        (Some(Fate::Superseded), _) => word("superseded", theme::FAINT),
+        (Some(Fate::Superseded), _) => word("superseded", theme::faint()),
         (None, _) => {
             let rect = Rect::from_x_y_ranges(start..=end, row);
-            painter.rect_stroke(rect, 1.0, Stroke::new(1.0, theme::INK), StrokeKind::Inside);
+            painter.rect_stroke(rect, 1.0, Stroke::new(1.0, theme::ink()), StrokeKind::Inside);
         }
         _ => {}
     }
@@ -310,7 +310,7 @@ fn line(painter: &Painter, view: &View, limit: Limit) {
 }
 
 fn dashed(ends: [Pos2; 2]) -> Vec<Shape> {
-    Shape::dashed_line(&ends, Stroke::new(2.0, theme::INK), 3.0, 2.0)
+    Shape::dashed_line(&ends, Stroke::new(2.0, theme::ink()), 3.0, 2.0)
 }
 
 /// When its inference began.
@@ -323,7 +323,7 @@ fn started(life: &Life) -> Option<SimTime> {
 fn legend(painter: &Painter, area: Rect, view: &View, limit: Option<Limit>) {
     let mut at = Pos2::new(area.left(), area.center().y);
     let mut entry = |colour: Color32, word: &str, width: f32| {
-        let text = painter.layout_no_wrap(word.to_owned(), FontId::proportional(11.0), theme::INK);
+        let text = painter.layout_no_wrap(word.to_owned(), FontId::proportional(11.0), theme::ink());
         if at.x + 14.0 + text.size().x > area.right() {
             return;
         }
@@ -335,11 +335,11 @@ fn legend(painter: &Painter, area: Rect, view: &View, limit: Option<Limit>) {
             painter.extend(dashed(ends));
         }
         let next = 14.0 + text.size().x + 12.0;
-        painter.galley(Pos2::new(at.x + 14.0, at.y - text.size().y / 2.0), text, theme::INK);
+        painter.galley(Pos2::new(at.x + 14.0, at.y - text.size().y / 2.0), text, theme::ink());
         at.x += next;
     };
     if let Some(limit) = limit {
-        entry(theme::INK, &limit.label(), 0.0);
+        entry(theme::ink(), &limit.label(), 0.0);
     }
     for stage in Stage::ALL {
         if view.bars.iter().any(|life| life.bars.iter().any(|bar| bar.0 == stage)) {
@@ -347,7 +347,7 @@ fn legend(painter: &Painter, area: Rect, view: &View, limit: Option<Limit>) {
         }
     }
     if !view.dropped.is_empty() && !view.aligned {
-        entry(theme::INK, "dropped", 2.0);
+        entry(theme::ink(), "dropped", 2.0);
     }
 }
 
@@ -373,7 +373,7 @@ fn numbers(ui: &mut Ui, life: &Life) {
                 ui.label(theme::small(word));
             });
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                ui.label(egui::RichText::new(format!("{ms:.2} ms")).monospace().size(12.0).color(theme::INK));
+                ui.label(egui::RichText::new(format!("{ms:.2} ms")).monospace().size(12.0).color(theme::ink()));
             });
             ui.end_row();
         };

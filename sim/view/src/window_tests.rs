@@ -310,3 +310,88 @@ fn the_card_tells_whose_fault_it_was() {
     harness.run_steps(2);
     assert_eq!(harness.state().actions.last(), Some(&Action::WhatIf(Latency::Fixed(30.0))));
 }
+
+/// What has the keyboard.
+fn focused(harness: &Harness<State>) -> Option<String> {
+    let root = harness.root();
+    let mut nodes = root.children_recursive().filter(|node| node.accesskit_node().is_focused());
+    nodes.next().map(|node| {
+        let node = node.accesskit_node();
+        node.label().or(node.value()).unwrap_or_else(|| format!("{:?}", node.role()))
+    })
+}
+
+#[test]
+fn the_keyboard_reaches_every_control_from_top_to_bottom() {
+    let mut harness = harness([1280.0, 800.0], settings(), Phase::Live);
+    assert_eq!(focused(&harness), None);
+    let mut order = Vec::new();
+    for _ in 0..40 {
+        harness.key_press(egui::Key::Tab);
+        harness.run_steps(2);
+        order.extend(focused(&harness));
+    }
+    let expected = ["next", "Pause", "Reset", "Step", "-", "+", "measured", "fixed", "service", "profile", "deadline"];
+    let places: Vec<_> = expected.map(|name| order.iter().position(|other| other == name)).into();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{expected:?} in {order:?}");
+    // And what has it can be pressed.
+    while focused(&harness).as_deref() != Some("Reset") {
+        harness.key_press(egui::Key::Tab);
+        harness.run_steps(2);
+    }
+    harness.key_press(egui::Key::Space);
+    harness.run_steps(2);
+    assert_eq!(harness.state().actions, [Action::Reset]);
+}
+
+#[test]
+fn the_pointer_leaves_the_keyboard_to_the_window() {
+    // Else Space would press the button again instead of pausing.
+    let mut harness = harness([1280.0, 800.0], settings(), Phase::Live);
+    harness.get_by_label("Reset").click();
+    harness.run_steps(2);
+    assert_eq!((focused(&harness), harness.state().actions.len()), (None, 1));
+}
+
+#[test]
+fn the_help_names_every_key_and_fits() {
+    for size in [[1280.0, 800.0], [1024.0, 640.0], [880.0, 560.0], [1920.0, 1080.0]] {
+        let mut harness = harness(size, settings(), Phase::Live);
+        harness.state_mut().desk.act(Action::Help);
+        harness.run_steps(3);
+        let zoom = zoom(size[0], size[1]);
+        let whole = Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(size[0], size[1]) / zoom).expand(0.5);
+        for key in keys::KEYS.iter().filter(|key| !key.help.is_empty()) {
+            for text in [key.cap, key.help] {
+                let mut found = harness.query_all_by_label(text);
+                assert!(found.any(|node| whole.contains_rect(node.rect())), "{text} at {size:?}");
+            }
+        }
+        for group in Group::ALL {
+            harness.get_by_label(group.label());
+        }
+        assert!(harness.query_all_by_label("drop a file").next().is_some(), "the mouse has its place too");
+    }
+}
+
+#[test]
+fn the_first_steps_are_told_until_anything_is_done() {
+    let mut harness = harness([1280.0, 800.0], settings(), Phase::Live);
+    for action in [Action::Escape, Action::Nudge(10.0)] {
+        harness.state_mut().desk.hint = true;
+        harness.run_steps(2);
+        harness.get_by_label("A neural network drives this robot.");
+        harness.state_mut().desk.act(action);
+        harness.run_steps(2);
+        assert!(harness.query_by_label("A neural network drives this robot.").is_none());
+    }
+    assert!(!harness.state().desk.quit, "the first Esc closes the words, not the window");
+}
+
+#[test]
+fn what_hovers_is_told_what_becomes_of_it() {
+    let mut harness = harness([1280.0, 800.0], settings(), Phase::Live);
+    harness.state_mut().desk.promise = "Drop it to time net.onnx and to drive with it".into();
+    harness.run_steps(2);
+    harness.get_by_label("Drop it to time net.onnx and to drive with it");
+}

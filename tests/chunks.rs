@@ -161,10 +161,7 @@ fn what_cannot_be_kept_is_refused() {
     assert!(refused(Setup { pilot: PilotSpec::Expert, ..chunks(None) }, 10.0).contains("expert answers with one"));
     let mut queued = chunks(None);
     queued.line.schedule = timing::Schedule::Fifo { depth: 2 };
-    assert!(matches!(
-        Episode::new(Arc::new(queued), Source::ZERO),
-        Err(EpisodeError::ChunksAlone)
-    ));
+    assert!(matches!(Episode::new(Arc::new(queued), Source::ZERO), Err(EpisodeError::ChunksAlone)));
     // On the command line, with its place.
     let run = |model: &str, latency: &str| {
         let args = ["run", "lesson", "--model", model, "--latency", latency, "--compensation", "chunks"];
@@ -178,13 +175,16 @@ fn what_cannot_be_kept_is_refused() {
 
 #[test]
 fn five_ways_are_compared_on_the_same_seeds() {
-    let args = ["study", "compensation", "lesson", "--model", "chunks", "--latency", "fixed:100", "--seeds", "2", "--json"];
+    let args =
+        ["study", "compensation", "lesson", "--model", "chunks", "--latency", "fixed:100", "--seeds", "2", "--json"];
     let output = deadtime(&args);
     let study = json(&output);
-    let names: Vec<&str> = study["ways"].as_array().expect("ways").iter().filter_map(|way| way["way"].as_str()).collect();
+    let names: Vec<&str> =
+        study["ways"].as_array().expect("ways").iter().filter_map(|way| way["way"].as_str()).collect();
     assert_eq!(names, ["no latency", "hold", "watchdog:150", "watchdog:250", "predict", "governor", "chunks"]);
     assert_eq!(study["left_out"], serde_json::json!([]));
-    let way = |name: &str| study["ways"].as_array().and_then(|ways| ways.iter().find(|way| way["way"] == name)).cloned();
+    let way =
+        |name: &str| study["ways"].as_array().and_then(|ways| ways.iter().find(|way| way["way"] == name)).cloned();
     // Asked for once in two steps rather than at every capture.
     let inferences = |name: &str| way(name).and_then(|way| way["driven"]["inferences"].as_f64()).expect("a number");
     assert!(inferences("chunks") < 0.5 * inferences("hold"), "{study}");

@@ -13,7 +13,8 @@ use crate::synthetic::{shape, synthetic};
 use crate::tensorrt::{self, Wanted};
 use crate::waiting::waiting;
 use crate::{
-    Engine, EngineInfo, Isolation, ModelInfo, Options, Precision, Requested, Rung, RuntimeError, Tensor, driver, fetch, library,
+    Engine, EngineInfo, Isolation, ModelInfo, Options, Precision, Requested, Rung, RuntimeError, Tensor, driver, fetch,
+    library,
 };
 
 /// No model takes longer to load on a processor.

@@ -8,8 +8,8 @@ use scenario::{Compensation, Latency};
 use timing::{Schedule, Source, Trace};
 
 use crate::labs::{LabSheet, Settling};
-use crate::phase::MapState;
 use crate::memory::Memory;
+use crate::phase::MapState;
 use crate::script::Script;
 use crate::snapshot::Blaming;
 

@@ -51,8 +51,8 @@ mod sim_thread;
 pub mod snapshot;
 mod theme;
 mod timeline;
-mod waterfall;
 mod undo;
+mod waterfall;
 mod window;
 mod work;
 

@@ -5,9 +5,16 @@
 
 use crate::support::{deadtime, folder, json, root, text};
 
-/// All that ship but the benches, the balancer, and the one of two minutes about heat.
-const SCENARIOS: [&str; 9] =
-    ["braking", "corridor", "crowd", "lesson", "offload", "onboard", "slalom", "step_out", "warehouse"];
+/// Those that have a map. Benches, the balancer and the one of two minutes about heat have none.
+fn scenarios() -> Vec<String> {
+    let files =
+        std::fs::read_dir(root().join("assets/phase")).expect("a folder").map(|file| file.expect("a file").path());
+    let mut names: Vec<String> =
+        files.filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned())).collect();
+    names.sort();
+    assert!(["braking", "lesson"].iter().all(|name| names.contains(&(*name).to_owned())), "{names:?}");
+    names
+}
 
 fn shipped(name: &str) -> serde_json::Value {
     let path = root().join("assets/phase").join(name).with_extension("json");
@@ -25,10 +32,10 @@ fn rows(map: &serde_json::Value) -> Vec<Vec<f64>> {
 
 #[test]
 fn every_map_is_whole_and_about_its_scenario() {
-    for name in SCENARIOS {
-        let map = shipped(name);
-        assert_eq!((&map["scenario"], &map["seeds"]), (&name.into(), &10.into()), "{name}");
-        let path = root().join("scenarios").join(name).with_extension("toml");
+    for name in scenarios() {
+        let map = shipped(&name);
+        assert_eq!((map["scenario"].as_str(), &map["seeds"]), (Some(name.as_str()), &10.into()), "{name}");
+        let path = root().join("scenarios").join(&name).with_extension("toml");
         let scenario = scenario::load(&path).expect("a scenario");
         let setup = scenario.setup(scenario.seed).expect("a setup");
         assert_eq!(map["pilot"].as_str(), Some(setup.pilot.name()), "{name}");
@@ -36,14 +43,12 @@ fn every_map_is_whole_and_about_its_scenario() {
         assert_eq!((speeds.len(), latencies.len()), (8, 11), "{name}");
         assert!(rows(&map).iter().all(|row| row.len() == 11 && row.iter().all(|n| (0.0..=10.0).contains(n))), "{name}");
     }
-    let there = std::fs::read_dir(root().join("assets/phase")).expect("a folder").count();
-    assert_eq!(there, SCENARIOS.len());
 }
 
 #[test]
 fn some_cells_driven_again_are_the_same() {
     // Without a network to the last episode; with one, another processor may decide one at the edge otherwise.
-    for (name, off) in [("braking", 0.0), ("lesson", 1.0), ("slalom", 1.0)] {
+    for (name, off) in [("braking", 0.0), ("lesson", 1.0)] {
         let map = shipped(name);
         let (speeds, latencies, all) = (numbers(&map["speeds"]), numbers(&map["latencies"]), rows(&map));
         // Where it turns: the four neighbours that differ most.

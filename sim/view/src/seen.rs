@@ -94,8 +94,8 @@ pub(crate) fn show(ui: &mut Ui, scene: &Scene, actions: &mut Vec<Action>) {
         let depths = sight.then.depth.as_ref().zip(sight.now.depth.as_ref());
         ui.label(theme::small("the difference, in the robot's own frame"));
         // What is left when all the rest has its place.
-        let images = if depths.is_some() { width * 0.25 + 50.0 } else { 0.0 };
-        let room = (height - half - images - 76.0).clamp(140.0, width);
+        let below = if depths.is_some() { width * 0.25 + 50.0 } else { 0.0 };
+        let room = (height - half - below - 76.0).clamp(140.0, width);
         ui.vertical_centered(|ui| polar(ui, room, &sight, true, true));
         key(ui);
         if let Some((then, now)) = depths {

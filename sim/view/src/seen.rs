@@ -167,7 +167,7 @@ fn polar(ui: &mut Ui, size: f32, sight: &Sight, then: bool, now: bool) {
     if then && now {
         for (beam, (&then, &now)) in sight.then.scan.iter().zip(sight.now.scan.iter()).enumerate() {
             let (near, far) = (then.min(now).min(REACH), then.max(now).min(REACH));
-            wedge(&mut fill, beam, 0.0, near, Color32::WHITE);
+            wedge(&mut fill, beam, 0.0, near, theme::field());
             if (then - now).abs() > sight.noise() {
                 wedge(&mut fill, beam, near, far, if now < then { nearer_paint() } else { farther_paint() });
             }
@@ -175,7 +175,7 @@ fn polar(ui: &mut Ui, size: f32, sight: &Sight, then: bool, now: bool) {
     } else {
         let scan = if then { &sight.then.scan } else { &sight.now.scan };
         for (beam, &range) in scan.iter().enumerate() {
-            wedge(&mut fill, beam, 0.0, range.min(REACH), Color32::WHITE);
+            wedge(&mut fill, beam, 0.0, range.min(REACH), theme::field());
         }
     }
     painter.add(Shape::mesh(fill));

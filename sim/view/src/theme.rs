@@ -159,6 +159,11 @@ pub(crate) fn well() -> Color32 {
     mode().palette().well
 }
 
+/// Fields to type in, and what is free of things.
+pub(crate) fn field() -> Color32 {
+    mode().palette().field
+}
+
 /// Lines between things.
 pub(crate) fn rule() -> Color32 {
     mode().palette().rule
@@ -340,7 +345,7 @@ fn visuals(mut visuals: Visuals, palette: &Palette) -> Visuals {
 /// The frame of what floats above the scene.
 pub(crate) fn floating() -> Frame {
     Frame::NONE
-        .fill(mode().palette().card.gamma_multiply_u8(0xf4))
+        .fill(mode().palette().card)
         .stroke(Stroke::new(1.0, rule()))
         .corner_radius(CornerRadius::same(8))
         .inner_margin(Margin::symmetric(12, 9))

@@ -79,24 +79,26 @@ pub(crate) fn show(ui: &mut Ui, scene: &Scene, actions: &mut Vec<Action>) {
     let height = ui.available_height();
     egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
         let width = ui.available_width();
-        let half = (width - 8.0) / 2.0;
+        let depths = sight.then.depth.as_ref().zip(sight.now.depth.as_ref());
+        // The plots take what the words and the images leave, the difference the most of it.
+        let images_height = depths.map_or(0.0, |(then, _)| image_size(width, then).y + 44.0);
+        let room = height - images_height - 64.0;
+        let column = (width - 8.0) / 2.0;
+        let half = (room * 0.42).clamp(90.0, column);
+        let whole = (room - half).clamp(110.0, width);
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 8.0;
             for (word, then, now) in [("then: what it got", true, false), ("now: what is there", false, true)] {
                 ui.vertical(|ui| {
-                    ui.set_width(half);
+                    ui.set_width(column);
                     let colour = if then { theme::GHOST } else { theme::SCAN };
                     ui.label(RichText::new(word).size(theme::SMALL).color(colour));
                     polar(ui, half, &sight, then, now);
                 });
             }
         });
-        let depths = sight.then.depth.as_ref().zip(sight.now.depth.as_ref());
         ui.label(theme::small("the difference, in the robot's own frame"));
-        // What is left when all the rest has its place.
-        let below = if depths.is_some() { width * 0.25 + 50.0 } else { 0.0 };
-        let room = (height - half - below - 76.0).clamp(140.0, width);
-        ui.vertical_centered(|ui| polar(ui, room, &sight, true, true));
+        ui.vertical_centered(|ui| polar(ui, whole, &sight, true, true));
         key(ui);
         if let Some((then, now)) = depths {
             ui.add_space(4.0);
@@ -223,13 +225,18 @@ fn robot(painter: &Painter, centre: Pos2, scale: f32, world: &World) {
     painter.line_segment([centre + nose, centre + nose * 2.2], Stroke::new(1.5, theme::stopping()));
 }
 
+/// Of one of three images beside each other in a width.
+fn image_size(width: f32, image: &DepthImage) -> Vec2 {
+    let width = (width - 12.0) / 3.0;
+    egui::vec2(width, width * image.height as f32 / image.width.max(1) as f32)
+}
+
 /// The depth images: then, now, the difference.
 fn images(ui: &mut Ui, then: &DepthImage, now: &DepthImage, noise: f32) {
     if (then.width, then.height) != (now.width, now.height) || then.width * then.height == 0 {
         return;
     }
-    let width = (ui.available_width() - 12.0) / 3.0;
-    let size = egui::vec2(width, width * then.height as f32 / then.width as f32);
+    let size = image_size(ui.available_width(), then);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
         for (word, pixels) in [
@@ -238,7 +245,7 @@ fn images(ui: &mut Ui, then: &DepthImage, now: &DepthImage, noise: f32) {
             ("difference", then.depth.iter().zip(now.depth.iter()).map(|(a, b)| change_paint(*a, *b, noise)).collect()),
         ] {
             ui.vertical(|ui| {
-                ui.set_width(width);
+                ui.set_width(size.x);
                 ui.label(theme::small(word));
                 image(ui, word, ColorImage::new([then.width, then.height], pixels), size);
             });
@@ -251,8 +258,9 @@ fn images(ui: &mut Ui, then: &DepthImage, now: &DepthImage, noise: f32) {
 fn image(ui: &mut Ui, name: &str, pixels: ColorImage, size: Vec2) {
     let id = egui::Id::new(("seen", name));
     let kept: Option<TextureHandle> = ui.data(|data| data.get_temp(id));
-    let texture = if let Some(mut texture) = kept {
-        texture.set(pixels, TextureOptions::NEAREST);
+    let texture = if let Some(mut texture) = kept.filter(|texture| texture.size() == pixels.size) {
+        // Into the texture that there is: bevy_egui shows a new one a frame late, so one that is new in every frame never.
+        texture.set_partial([0, 0], pixels, TextureOptions::NEAREST);
         texture
     } else {
         let texture = ui.ctx().load_texture(name, pixels, TextureOptions::NEAREST);

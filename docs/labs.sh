@@ -30,3 +30,4 @@ lab 5 distil            3 end
 lab 6 fuse              2 3.0
 lab 7 edge-or-cloud     2 end
 lab 8 maximum-latency   4 end
+lab 9 memory-cliff      3 end

@@ -40,7 +40,7 @@ fn stopping(ui: &mut Ui, scene: &Scene) {
     row(ui, "reaction", &reaction, None);
     row(ui, "needs to stop", &format!("{:.2} m", gauge.needed()), Some(gauge.colour()));
     gauge::show(ui, gauge);
-    ui.label(theme::strong(gauge.words()).size(theme::SMALL).color(gauge.colour()));
+    ui.label(theme::strong(gauge.words()).size(theme::SMALL).color(theme::words(gauge.colour())));
 }
 
 fn row(ui: &mut Ui, word: &str, value: &str, colour: Option<Color32>) {

@@ -114,7 +114,7 @@ fn words(ui: &mut Ui, line: &Line, size: f32) {
             Style::Code => format.background = theme::well(),
             Style::Emphasis => format.italics = true,
             Style::Link(_) => {
-                format.color = theme::ACCENT;
+                format.color = theme::words(theme::ACCENT);
                 format.underline = Stroke::new(1.0, theme::ACCENT);
             }
             _ => {}

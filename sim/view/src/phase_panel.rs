@@ -101,7 +101,7 @@ fn work(ui: &mut Ui, work: &MapWork, some: bool, measured: bool) {
         MapWork::Done => "It is as fine as it gets.",
         MapWork::Failed(why) => why.as_str(),
     };
-    let colour = if matches!(work, MapWork::Failed(_)) { theme::BLIND } else { theme::faint() };
+    let colour = if matches!(work, MapWork::Failed(_)) { theme::words(theme::BLIND) } else { theme::faint() };
     ui.horizontal_wrapped(|ui| {
         if *work == MapWork::Runs {
             ui.add(egui::Spinner::new().size(12.0));
@@ -228,7 +228,7 @@ fn border(painter: &Painter, map: &PhaseMap, axes: &Axes) {
 }
 
 fn mark(painter: &Painter, at: Pos2) {
-    for (width, colour) in [(6.0, Color32::WHITE), (2.5, theme::ink())] {
+    for (width, colour) in [(6.0, Color32::WHITE), (2.5, Color32::BLACK)] {
         let reach = if width > 3.0 { 10.0 } else { 9.0 };
         let stroke = Stroke::new(width, colour);
         painter.line_segment([at - egui::vec2(reach, 0.0), at + egui::vec2(reach, 0.0)], stroke);

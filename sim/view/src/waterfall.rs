@@ -283,7 +283,7 @@ fn bar(painter: &Painter, life: &Life, row: Rangef, view: &View) {
     };
     match (life.fate, life.bars.last()) {
         (Some(Fate::Applied), Some(last)) => word(&panel::ms((last.2 - life.captured).ms()), theme::ink()),
-        (Some(Fate::Lost), _) => word("lost", theme::BLIND),
+        (Some(Fate::Lost), _) => word("lost", theme::words(theme::BLIND)),
         (Some(Fate::Superseded), _) => word("superseded", theme::faint()),
         (None, _) => {
             let rect = Rect::from_x_y_ranges(start..=end, row);

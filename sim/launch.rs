@@ -377,11 +377,7 @@ pub fn launch(setup: Setup, load: impl FnOnce(&str) -> Result<Worker>) -> Result
 }
 
 /// The same with another source of service times than the setup's.
-pub fn launch_from(
-    mut setup: Setup,
-    source: Source,
-    load: impl FnOnce(&str) -> Result<Worker>,
-) -> Result<Launched> {
+pub fn launch_from(mut setup: Setup, source: Source, load: impl FnOnce(&str) -> Result<Worker>) -> Result<Launched> {
     let latency = setup.latency.clone();
     let mut remarks = Vec::new();
     if let Some(device) = source.device() {

@@ -411,11 +411,15 @@ impl Drop for Namespace {
 #[test]
 fn kserve_drives_the_robot() {
     let Some(python) = std::env::var_os("KSERVE_PYTHON") else {
-        eprintln!("SKIPPED: no KServe (pip install kserve onnxruntime, and set KSERVE_PYTHON to that environment's python)");
+        eprintln!(
+            "SKIPPED: no KServe (pip install kserve onnxruntime, and set KSERVE_PYTHON to that environment's python)"
+        );
         return;
     };
     let Some(namespace) = Namespace::new() else {
-        eprintln!("SKIPPED: no network namespace can be made here (it takes root), and KServe listens on every address");
+        eprintln!(
+            "SKIPPED: no network namespace can be made here (it takes root), and KServe listens on every address"
+        );
         return;
     };
     let (_keep, dir) = folder();

@@ -96,7 +96,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::from(INTERRUPTED));
     }
     // Of a device elsewhere only the round trip is known: how it splits must not decide how the run ends.
-    if summary.link_ms.max > 0.0 && launched.labels.latency == Latency::Measured && launched.driver.failures().is_empty() {
+    if summary.link_ms.max > 0.0
+        && launched.labels.latency == Latency::Measured
+        && launched.driver.failures().is_empty()
+    {
         let setup = args.overrides.setup(&scenario, seed)?;
         match all_out(&launched, setup, times, &args.runtime) {
             Ok(other) => weigh(&mut summary, other),
@@ -133,7 +136,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// The same run, driven by the network here in the times that were measured, with the whole link on the way out.
-fn all_out(launched: &Launched, mut setup: Setup, samples: Vec<Sample>, runtime: &RuntimeOptions) -> Result<LinkAllOut> {
+fn all_out(
+    launched: &Launched,
+    mut setup: Setup,
+    samples: Vec<Sample>,
+    runtime: &RuntimeOptions,
+) -> Result<LinkAllOut> {
     let trace = Trace { samples, ..Trace::default() };
     let link_first = Adjustment { link_first: true, ..Adjustment::default() };
     let source = Source::Adjusted(Arc::new(Source::Replay(Arc::new(trace))), link_first);

@@ -45,7 +45,11 @@ fn doctor() {
         }
     }
     for piece in runtime::gpu_pieces() {
-        println!("{}: {}", piece.name, piece.found.or(piece.missing.map(|why| format!("missing: {why}"))).unwrap_or_default());
+        println!(
+            "{}: {}",
+            piece.name,
+            piece.found.or(piece.missing.map(|why| format!("missing: {why}"))).unwrap_or_default()
+        );
     }
 }
 

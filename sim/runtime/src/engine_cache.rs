@@ -43,7 +43,8 @@ impl Key {
         let mut hash = Sha256::new();
         hash.update(serde_json::to_vec(self).unwrap_or_default());
         let model = self.model.get(..12).unwrap_or(&self.model);
-        let text = format!("{model}-{}-trt{}-{}-{}", self.gpu, self.tensorrt, self.precision, &hex(&hash.finalize())[..12]);
+        let text =
+            format!("{model}-{}-trt{}-{}-{}", self.gpu, self.tensorrt, self.precision, &hex(&hash.finalize())[..12]);
         text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect()
     }
 }
@@ -76,7 +77,8 @@ impl EngineCache {
     fn open_in(folder: PathBuf, key: Key, waiting: impl FnOnce()) -> Result<Self, String> {
         let told = |e: std::io::Error| format!("{}: {e}", folder.display());
         // Beside the folder, and untouched where it is there: whoever measures looks whether files change meanwhile.
-        let lock = File::options().create(true).truncate(false).write(true).open(beside(&folder, "lock")).map_err(told)?;
+        let lock =
+            File::options().create(true).truncate(false).write(true).open(beside(&folder, "lock")).map_err(told)?;
         if lock.try_lock().is_err() {
             waiting();
             lock.lock().map_err(told)?;

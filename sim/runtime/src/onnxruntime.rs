@@ -14,8 +14,8 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use timing::{ServiceTime, Span};
 
 use crate::bindings::Bindings;
-use crate::model::Model;
 use crate::engine_cache::EngineCache;
+use crate::model::Model;
 use crate::tensorrt::{self, Wanted};
 use crate::{Engine, EngineInfo, Optimisation, Options, Rung, RuntimeError, Tensor, driver, library};
 

@@ -99,9 +99,13 @@ fn of_library(path: &Path, open: &dyn Fn(&str) -> Result<(), String>, runs_cuda:
     for (name, file) in ["ONNX Runtime with CUDA", "ONNX Runtime with TensorRT"].into_iter().zip(library::PROVIDERS) {
         let provider = path.with_file_name(file);
         let state = fs::read(&provider).map_err(|_| {
-            format!("{} is a build without it: pip install \"onnxruntime-gpu[cuda,cudnn]\", and uninstall onnxruntime", path.display())
+            format!(
+                "{} is a build without it: pip install \"onnxruntime-gpu[cuda,cudnn]\", and uninstall onnxruntime",
+                path.display()
+            )
         });
-        let libraries = state.and_then(|bytes| needs(&bytes).map_err(|e| format!("{} cannot be read: {e}", provider.display())));
+        let libraries =
+            state.and_then(|bytes| needs(&bytes).map_err(|e| format!("{} cannot be read: {e}", provider.display())));
         match libraries {
             Ok(libraries) => {
                 needed.extend(libraries);
@@ -199,7 +203,8 @@ mod tests {
     /// A library for nothing, which says that it needs others.
     fn library_that_needs(folder: &Path, file: &str, needed: &[&str]) -> bool {
         let cc = |args: &[&str]| std::process::Command::new("cc").args(args).current_dir(folder).status();
-        let mut link = vec!["-shared", "-nostdlib", "-x", "c", "/dev/null", "-x", "none", "-o", file, "-Wl,--no-as-needed"];
+        let mut link =
+            vec!["-shared", "-nostdlib", "-x", "c", "/dev/null", "-x", "none", "-o", file, "-Wl,--no-as-needed"];
         for name in needed {
             let soname = format!("-Wl,-soname,{name}");
             if !cc(&["-shared", "-nostdlib", "-x", "c", "/dev/null", "-o", name, &soname]).is_ok_and(|s| s.success()) {
@@ -271,7 +276,10 @@ mod tests {
         fs::write(folder.join("libnvinfer_plugin.so.10"), "").unwrap();
         let pieces = of_library(&path, &|_| Err("cannot open shared object file".to_owned()), Some("13.0"));
         let why = state(&pieces, "libnvinfer.so.10").unwrap_err();
-        assert!(why.starts_with("libnvinfer.so.11 is there, but this ONNX Runtime was built for libnvinfer.so.10"), "{why}");
+        assert!(
+            why.starts_with("libnvinfer.so.11 is there, but this ONNX Runtime was built for libnvinfer.so.10"),
+            "{why}"
+        );
         fs::write(folder.join("libnvinfer.so.10"), "garbled").unwrap();
         let pieces = of_library(&path, &|_| Err("invalid ELF header".to_owned()), Some("13.0"));
         let why = state(&pieces, "libnvinfer.so.10").unwrap_err();

@@ -16,6 +16,9 @@ use crate::{EngineInfo, Options, Precision, Rung, driver};
 /// The library as ONNX Runtime 1.31 and later ask for it.
 pub(crate) const LIBRARY: &str = "libnvinfer.so.10";
 
+/// In what ONNX Runtime says of an engine that TensorRT does not take ("could not deserialize engine from cache").
+pub(crate) const REFUSED: &str = "deserialize engine";
+
 /// What a rung on a GPU is asked for beyond the model; one by one they may be forgone.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Wanted {
@@ -39,7 +42,10 @@ impl Wanted {
         let mut wanted = Self { precision, cuda_graph, dla, forgone: Vec::new() };
         if rung != Rung::TensorRt && precision != Precision::Fp32 {
             wanted.precision = Precision::Fp32;
-            wanted.forgo(&format!("no {precision}"), "TensorRT alone changes a precision; the model runs as it was exported");
+            wanted.forgo(
+                &format!("no {precision}"),
+                "TensorRT alone changes a precision; the model runs as it was exported",
+            );
         }
         if !rung.on_gpu() && cuda_graph {
             wanted.cuda_graph = false;
@@ -84,7 +90,9 @@ impl Wanted {
             self.dla = Some(0);
             self.forgo(&format!("DLA core 0 instead of {core}"), "this Jetson has fewer");
         }
-        let left = warnings.iter().filter(|line| line.contains("falling back to GPU") || line.contains("not supported on DLA"));
+        let left = warnings
+            .iter()
+            .filter(|line| line.contains("falling back to GPU") || line.contains("not supported on DLA"));
         match left.count() {
             0 => {}
             n => self.forgo(&format!("{n} layers are not on the DLA"), "they are not for it and run on the GPU"),
@@ -249,7 +257,8 @@ mod tests {
     #[test]
     fn int8_of_a_model_that_is_not_quantised_for_it_is_refused() {
         let options = asked(Precision::Int8, false, None);
-        for (form, expected) in [(Quantised::No, "this one has none"), (Quantised::Unsigned, "this one's is unsigned")] {
+        for (form, expected) in [(Quantised::No, "this one has none"), (Quantised::Unsigned, "this one's is unsigned")]
+        {
             let why = Wanted::on(Rung::TensorRt, &options, || form, false).unwrap_err();
             assert!(why.contains(expected) && Rung::TensorRt.help(&why).contains("signed.py"), "{why}");
             assert!(Wanted::on(Rung::OnnxRuntimeCpu, &options, || form, false).is_ok(), "others run it as it is");
@@ -267,10 +276,7 @@ mod tests {
         assert!(wanted.less("not all nodes are TensorRT's"));
         assert!(wanted.less("out of memory"));
         assert!(!wanted.less("it is something else"));
-        assert_eq!(
-            wanted.forgone,
-            ["no CUDA graph: not all nodes are TensorRT's", "no DLA core 1: out of memory"]
-        );
+        assert_eq!(wanted.forgone, ["no CUDA graph: not all nodes are TensorRT's", "no DLA core 1: out of memory"]);
     }
 
     #[test]

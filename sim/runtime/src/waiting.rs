@@ -20,7 +20,8 @@ pub(crate) fn waiting<T>(what: &str, options: &Options, work: impl FnOnce() -> T
 
 fn every<T>(period: Duration, what: &str, options: &Options, work: impl FnOnce() -> T) -> T {
     let begun = Instant::now();
-    let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4)).with_message(what.to_owned());
+    let spinner =
+        ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4)).with_message(what.to_owned());
     let style = ProgressStyle::with_template("{spinner} {msg}: {elapsed}");
     spinner.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
     // Somebody else shows it, or nobody sees a spinner.

@@ -188,7 +188,8 @@ fn distribution(options: &Options) -> Result<(), Failed> {
     if !info.copies_apart {
         return Err("inputs and outputs are not bound on the device: its copies are not timed apart".into());
     }
-    let apart = |time: &timing::ServiceTime| time.host_to_device.0 > 0 && time.device_to_host.0 > 0 && time.compute.0 > 0;
+    let apart =
+        |time: &timing::ServiceTime| time.host_to_device.0 > 0 && time.device_to_host.0 > 0 && time.compute.0 > 0;
     match measured.samples.iter().position(|(_, time)| !apart(time)) {
         Some(sample) => Err(format!("sample {sample} has a stage without a length").into()),
         None => Ok(()),

@@ -158,11 +158,11 @@ fn the_processors_build_has_neither_rung_and_nothing_is_said_to_be_built() {
 #[test]
 fn what_only_tensorrt_can_do_is_forgone_on_the_processor() {
     let Some(machine) = Machine::with(&[]) else { return };
-    let said = machine.says(
-        &[&mlp(), "rten", "1000", "50"],
-        &[("PRECISION", "int8"), ("CUDA_GRAPH", "1"), ("DLA", "1")],
-    );
-    for reason in ["no int8: TensorRT alone", "no CUDA graph: it runs on no NVIDIA GPU", "no DLA core 1: TensorRT alone"] {
+    let said =
+        machine.says(&[&mlp(), "rten", "1000", "50"], &[("PRECISION", "int8"), ("CUDA_GRAPH", "1"), ("DLA", "1")]);
+    for reason in
+        ["no int8: TensorRT alone", "no CUDA graph: it runs on no NVIDIA GPU", "no DLA core 1: TensorRT alone"]
+    {
         assert!(said.contains(reason), "{reason}: {said}");
     }
     assert!(said.contains("rten (rten"), "and it runs: {said}");

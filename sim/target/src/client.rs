@@ -276,7 +276,14 @@ struct Away {
 impl Default for Away {
     fn default() -> Self {
         let zero = || AtomicU64::new(0);
-        Self { base: Instant::now(), since: AtomicI64::new(-1), calls: zero(), busy: zero(), shared: zero(), silent: zero() }
+        Self {
+            base: Instant::now(),
+            since: AtomicI64::new(-1),
+            calls: zero(),
+            busy: zero(),
+            shared: zero(),
+            silent: zero(),
+        }
     }
 }
 

@@ -91,11 +91,8 @@ pub fn serve(
 ) -> Result<(), TargetError> {
     options.check()?;
     let models = models.into_iter().map(|served| (served.name.clone(), Arc::new(served))).collect();
-    let device = Arc::new(Device {
-        models,
-        places: Arc::new(Semaphore::new(options.parallel.max(1))),
-        running: Arc::default(),
-    });
+    let device =
+        Arc::new(Device { models, places: Arc::new(Semaphore::new(options.parallel.max(1))), running: Arc::default() });
     let threads = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(options.parallel.max(1))

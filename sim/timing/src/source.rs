@@ -302,10 +302,8 @@ mod tests {
         assert_eq!(by(0.5, 0.25, None).total(), ms(11.0));
         assert_eq!(by(1.0, 1.0, Some(22.0)).total(), ms(22.0));
         assert_eq!(by(1.0, 1.0, Some(22.0)).pre, ms(2.0), "a spike is one of compute");
-        let source = Source::Adjusted(
-            Arc::new(Source::Fixed(ms(10.0))),
-            Adjustment { compute: 1.5, ..Adjustment::default() },
-        );
+        let source =
+            Source::Adjusted(Arc::new(Source::Fixed(ms(10.0))), Adjustment { compute: 1.5, ..Adjustment::default() });
         assert_eq!(source.service(0, 0, Span::ZERO), Some(ServiceTime::compute(ms(15.0))));
         assert!(!source.occupies());
     }

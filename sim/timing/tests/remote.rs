@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use timing::{
-    Adjustment, Clock, Control, Event, Fate, Frame, Line, LineConfig, Loss, Network, Rate, Sample, Schedule, ServiceTime, SimTime,
-    Source, Span, Stage, Trace, Way,
+    Adjustment, Clock, Control, Event, Fate, Frame, Line, LineConfig, Loss, Network, Rate, Sample, Schedule,
+    ServiceTime, SimTime, Source, Span, Stage, Trace, Way,
 };
 
 fn ms(ms: f64) -> Span {
@@ -102,7 +102,11 @@ fn at_the_other_extreme_the_whole_link_lies_before_the_device() {
     for (busy, link) in [(10.0, 20.0), (10.0, 47.0), (33.0, 20.0), (33.0, 27.0)] {
         let service = ServiceTime::compute(ms(busy)).within(ms(busy + link));
         let extreme = run(&config(), link_first(service));
-        assert_eq!(device(&extreme), device(&run(&before(link), Source::Service(ms(busy)))), "{busy} ms, {link} ms away");
+        assert_eq!(
+            device(&extreme),
+            device(&run(&before(link), Source::Service(ms(busy)))),
+            "{busy} ms, {link} ms away"
+        );
         for frame in applied(&extreme) {
             let stages = frame.stages(&config()).unwrap();
             assert_eq!(stages.iter().fold(Span::ZERO, |sum, (_, span)| sum + *span), frame.latency().unwrap());
@@ -110,7 +114,8 @@ fn at_the_other_extreme_the_whole_link_lies_before_the_device() {
         }
     }
     // A link that never varies comes to the same at both extremes, whether the device keeps up or not. One that does may not.
-    let latencies = |source| applied(&run(&config(), source)).iter().skip(5).filter_map(Frame::latency).collect::<Vec<_>>();
+    let latencies =
+        |source| applied(&run(&config(), source)).iter().skip(5).filter_map(Frame::latency).collect::<Vec<_>>();
     let same = |there: Vec<Span>, here: Vec<Span>| there.iter().zip(&here).all(|(a, b)| a == b);
     for busy in [10.0, 33.0] {
         let far = ServiceTime::compute(ms(busy)).within(ms(busy + 27.0));

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use crate::nvml::{self, Gpu};
 use crate::cache;
+use crate::nvml::{self, Gpu};
 
 /// Threads of ours that do a measurement's own work, by the start of their names: the inference worker, rten's pool.
 const OWN_THREADS: [&str; 2] = ["inference", "rten-"];

@@ -61,7 +61,7 @@ pub fn chrome_trace(name: &str, line: &LineConfig, log: &[Entry]) -> Value {
         });
         let args = json!({ "frame": bar.frame, "fate": word(bar.fate) });
         let mut event = json!({ "ph": "X", "name": bar.stage.label(), "pid": 1, "tid": track, "args": args });
-        event["dur"] = micros(bar.long);
+        event["dur"] = duration(bar.from, bar.long);
         events.push((bar.from, event));
     }
     // Stable: what happened at one instant stays in the order in which it became known.
@@ -84,6 +84,18 @@ fn metadata(name: &str, tracks: &BTreeMap<usize, String>) -> Vec<Value> {
     events
 }
 
+/// Microseconds, such that a viewer that adds them to the bar's begin does not come out, by a rounding, behind its end: it would take
+/// the bar that begins there for a part of this one.
+fn duration(from: SimTime, long: Span) -> Value {
+    let micros = |span: Span| span.0 as f64 / 1e3;
+    let (begin, end) = (micros(from - SimTime::ZERO), micros(from + long - SimTime::ZERO));
+    let mut duration = micros(long);
+    while begin + duration > end {
+        duration = duration.next_down();
+    }
+    duration.into()
+}
+
 /// The stages of a frame as far as it came, one behind the other.
 fn stages(frame: &Frame, fate: Fate, at: SimTime, line: &LineConfig) -> Vec<Bar> {
     let spans: Vec<(Stage, Span)> = match frame.stages(line).filter(|_| fate == Fate::Applied) {
@@ -104,7 +116,7 @@ fn stages(frame: &Frame, fate: Fate, at: SimTime, line: &LineConfig) -> Vec<Bar>
 /// Of a frame that brought no command. What it did at its end goes on until then.
 fn unfinished(frame: &Frame, at: SimTime, line: &LineConfig) -> Vec<(Stage, Span)> {
     let Some(arrived) = frame.arrived.filter(|arrived| *arrived <= at) else { return Vec::new() };
-    let mut spans = vec![(Stage::Sensing, line.sensing), (Stage::LinkOut, line.link_out)];
+    let mut spans = vec![(Stage::Sensing, line.sensing), (Stage::LinkOut, arrived - frame.captured - line.sensing)];
     let Some(started) = frame.started.filter(|started| *started <= at) else {
         spans.push((Stage::Queue, at - arrived));
         return spans;
@@ -120,7 +132,7 @@ fn unfinished(frame: &Frame, at: SimTime, line: &LineConfig) -> Vec<(Stage, Span
         (Stage::Compute, service.compute),
         (Stage::DeviceToHost, service.device_to_host),
         (Stage::Post, service.post),
-        (Stage::LinkBack, (at - finished).min(line.link_back)),
+        (Stage::LinkBack, frame.returned.map_or(at, |returned| returned.min(at)) - finished),
     ]);
     spans
 }

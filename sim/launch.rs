@@ -396,6 +396,9 @@ pub fn launch_from(mut setup: Setup, source: Source, load: impl FnOnce(&str) -> 
                     "{name} needs a depth camera: the scenario has no [camera], so the default one is on"
                 ));
             }
+            if contract.is_some() {
+                episode::chunks_possible(contract, &setup, &source).into_diagnostic()?;
+            }
             if contract.is_none() {
                 remarks.push(format!("decisions by the expert: {name} is run and timed, its output is not used"));
                 setup.pilot = PilotSpec::Surrogate { model: name.clone() };

@@ -52,9 +52,19 @@ pub fn header(
 /// Where the program keeps what is a person's: `$XDG_DATA_HOME/deadtime`, else `~/.local/share/deadtime`. `None` where neither
 /// can be told.
 pub fn data_folder() -> Option<PathBuf> {
+    folder("XDG_DATA_HOME", ".local/share")
+}
+
+/// Where the window remembers how it was: `window.toml` in `$XDG_CONFIG_HOME/deadtime`, else in `~/.config/deadtime`.
+#[cfg(feature = "window")]
+pub fn memory_file() -> Option<PathBuf> {
+    Some(folder("XDG_CONFIG_HOME", ".config")?.join("window.toml"))
+}
+
+fn folder(named: &str, under_home: &str) -> Option<PathBuf> {
     let absolute = |key| std::env::var_os(key).map(PathBuf::from).filter(|path| path.is_absolute());
-    let data = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")))?;
-    Some(data.join("deadtime"))
+    let folder = absolute(named).or_else(|| absolute("HOME").map(|home| home.join(under_home)))?;
+    Some(folder.join("deadtime"))
 }
 
 /// Where the window keeps the logs of its runs: `runs` in the data folder.

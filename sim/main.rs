@@ -2,6 +2,8 @@
 
 mod answers;
 mod assets;
+#[cfg(feature = "window")]
+mod blame_in_window;
 mod chrome_trace;
 mod commands;
 mod labs;
@@ -9,6 +11,8 @@ mod labs;
 mod labs_in_window;
 mod launch;
 mod log;
+#[cfg(feature = "window")]
+mod phase_in_window;
 mod timeline;
 
 use std::process::ExitCode;

@@ -35,6 +35,46 @@ fn formula_and_experiment_agree_on_braking() {
 }
 
 #[test]
+fn a_network_takes_its_share_of_the_reaction() {
+    let (_keep, dir) = folder();
+    let way = |delay: u32, jitter: f64| format!("{{ delay_ms = {delay}, jitter_ms = {jitter}, bandwidth_mbps = 10 }}");
+    let ask = |jitter: f64| {
+        let network = format!(
+            "source = 'made up'\n[[network]]\nname = 'wire'\nlabel = 'modelled'\nout = {}\nback = {}\n",
+            way(12, jitter),
+            way(8, jitter)
+        );
+        std::fs::write(dir.join("wire.toml"), network).expect("written");
+        let braking = std::fs::read_to_string(root().join("scenarios/braking.toml")).expect("a scenario");
+        let latency = format!(
+            "[latency]\nnetwork = {:?}\nframe_bytes = 12500\nanswer_bytes = 1250",
+            text(&dir.join("wire.toml"))
+        );
+        assert!(braking.contains("[latency]"));
+        let path = dir.join("wired.toml");
+        std::fs::write(&path, braking.replace("[latency]", &latency)).expect("written");
+        let args = ["--speed", "1.5..1.5", "--steps", "1", "--models", "none"];
+        let said = deadtime(&[&["budget", text(&path)], &args[..]].concat());
+        assert!(String::from_utf8_lossy(&said.stdout).contains("network wire: the formula counts its mean delay"));
+        json(&deadtime(&[&["budget", text(&path)], &args[..], &["--json"]].concat()))
+    };
+    // 12 + 8 ms on the way, and 10 + 1 ms for the bytes.
+    let steady = ask(0.0);
+    assert_eq!(steady["network"]["mean_ms"], 31.0);
+    assert_eq!((&steady["other_ms"], &steady["phases_only"]), (&31.0.into(), &true.into()));
+    let at = &steady["speeds"][0];
+    let number = |key: &str| at[key].as_f64().unwrap_or_else(|| panic!("`{key}` of {at}"));
+    let by_hand = (1.3 / 1.5 - 1.5 / 4.0) * 1e3 - 20.0 - 31.0;
+    assert!((number("analytic_ms") - by_hand).abs() < 1e-6, "{at}");
+    assert!((number("empirical_ms") - by_hand).abs() <= f64::max(2.0, 0.02 * by_hand), "{at}");
+    // Seeds differ by more than the sensor's phase, and the most that jitter may add is told.
+    let shaky = ask(2.0);
+    assert_eq!(shaky["phases_only"], false);
+    assert_eq!(shaky["network"]["longest_ms"], 63.0);
+    assert!((shaky["network"]["mean_ms"].as_f64().expect("ms") - 35.0).abs() < 0.01, "{shaky}");
+}
+
+#[test]
 fn where_the_scene_is_random_a_share_must_survive() {
     let (_keep, dir) = folder();
     let path = dir.join("random.toml");

@@ -32,6 +32,28 @@ fn the_modelled_labs_come_out_as_they_say() {
 }
 
 #[test]
+fn every_lab_has_a_page_that_asks_what_it_asks() {
+    let labs = scenario::find_labs(&root().join("labs"));
+    assert_eq!(labs.len(), 8);
+    let list = std::fs::read_to_string(root().join("docs/labs.md")).expect("the list");
+    for path in labs {
+        let lab = scenario::load_lab(&path).expect("it ships");
+        let page = root().join("docs/labs").join(&lab.name).with_extension("md");
+        let text = std::fs::read_to_string(&page).unwrap_or_else(|e| panic!("{}: {e}", page.display()));
+        let asked = [&lab.title, &lab.question].into_iter().chain(lab.choices.iter().map(|choice| &choice.text));
+        for words in asked {
+            assert!(text.contains(words), "{}: `{words}` is missing", page.display());
+        }
+        for run in &lab.runs {
+            assert!(text.contains(run.title()), "{}: the run `{}` is missing", page.display(), run.title());
+        }
+        let picture = page.with_extension("png");
+        assert!(picture.metadata().is_ok_and(|meta| meta.len() < 130_000), "{}: small and there", picture.display());
+        assert!(text.contains(&format!("({}.png)", lab.name)) && list.contains(&format!("(labs/{}.md)", lab.name)));
+    }
+}
+
+#[test]
 fn a_lab_that_does_not_come_out_is_found_with_the_reason() {
     let (_keep, dir) = folder();
     let shipped = std::fs::read_to_string(root().join("labs/8-maximum-latency.md")).expect("a lab");

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 BEAMS, CLASSES, YAWS, STATE = 360, 65, 13, 6
+# Commands in an action chunk.
+STEPS = 16
 
 
 class Pilot(nn.Module):
@@ -29,7 +31,8 @@ class Pilot(nn.Module):
         self.dense = nn.Linear(23 * widths[-1] + 32, dense)
         self.logits = nn.Linear(dense, CLASSES)
 
-    def forward(self, scan, state):
+    def see(self, scan):
+        """Features of the scan, [N, 1472]."""
         # Nearness tells a metre from two better than range does; x and y tell what is in the way.
         near = 0.1 / (scan + 0.1)
         newest, nearest = scan[:, 0:1], near[:, 0:1]
@@ -38,8 +41,13 @@ class Pilot(nn.Module):
             x = torch.relu(conv(x))
             for _ in range(self.echoes if i == 0 else 0):
                 x = torch.relu(self.echo(x))
-        x = torch.cat([x.flatten(1), torch.relu(self.state(state))], 1)
-        return self.logits(torch.relu(self.dense(x)))
+        return x.flatten(1)
+
+    def trunk(self, seen, state):
+        return self.dense(torch.cat([seen, torch.relu(self.state(state))], 1))
+
+    def forward(self, scan, state):
+        return self.logits(torch.relu(self.trunk(self.see(scan), state)))
 
     def examples(self):
         """Inputs by name, and the name of the output."""
@@ -51,6 +59,32 @@ class Pilot(nn.Module):
             length = math.ceil(length / conv.stride[0])
             total += length * conv.weight.numel()
         return total + sum(layer.weight.numel() for layer in (self.state, self.dense, self.logits))
+
+
+class Chunker(Pilot):
+    """Scan [N, 3, 360], state [N, 6] and prefix [N, 16, 3] to logits [N, 16, 65] of the next commands: the trunk of `Pilot`, then some
+    features of each step."""
+
+    def __init__(self, features=32):
+        super().__init__()
+        self.prefix = nn.Linear(3 * STEPS, 128)
+        self.step = nn.Linear(128, STEPS * features)
+        self.logits = nn.Linear(features, CLASSES)
+
+    def forward(self, scan, state, prefix):
+        return self.think(self.see(scan), state, prefix)
+
+    def think(self, seen, state, prefix):
+        steps = torch.relu(self.step(torch.relu(self.trunk(seen, state) + self.prefix(prefix.flatten(1)))))
+        return self.logits(steps.unflatten(1, (STEPS, -1)))
+
+    def examples(self):
+        inputs, _ = super().examples()
+        return inputs | {"prefix": torch.rand(2, STEPS, 3)}, "chunk"
+
+    def macs(self):
+        more = self.prefix.weight.numel() + self.step.weight.numel() + (STEPS - 1) * self.logits.weight.numel()
+        return super().macs() + more
 
 
 class Balancer(nn.Module):

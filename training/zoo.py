@@ -1,5 +1,6 @@
 #!/usr/bin/env python
-"""Makes the pilots with a depth camera: a teacher, students, and the students made cheaper, with cards, references and hashes.
+"""Makes the pilots with a depth camera: a teacher, students, and the students made cheaper; and the one that answers with its next
+commands; with cards, references and hashes.
 
     python training/zoo.py --all                    # everything; resumes where it was stopped
     python training/zoo.py --quick                  # minutes: shows that the pipeline works, not a good pilot
@@ -19,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import chunks
 import compress
 import train
 import zoo_cards
@@ -246,11 +248,15 @@ class Zoo:
                 say(f"{name} on {found[-1]['runtime']}: p50 {found[-1]['total_ms']['p50']:.2f} ms")
             kept.write_text(json.dumps(found))
 
+    def chunks(self):
+        chunks.write(self)
+
     def all(self):
         zoo_cards.write(self, self.artefacts(), self.networks())
+        self.chunks()
 
 
-STAGES = ["collect", "held_out", "labels", "teacher", "student", "artefacts", "latency", "all"]
+STAGES = ["collect", "held_out", "labels", "teacher", "student", "artefacts", "latency", "chunks", "all"]
 
 
 def main():
@@ -273,6 +279,9 @@ def main():
     parser.add_argument("--ship", type=int, nargs="+", default=[1, 8], help="the patches whose teacher goes to the models")
     parser.add_argument("--test-seeds", type=int, default=100, help="test seeds of the others, on each course")
     parser.add_argument("--fine-seeds", type=int, default=20, help="test seeds of the teachers with 841 tokens and more, on the first course; five times that of the one with 233")
+    parser.add_argument("--chunk-episodes", type=int, default=50, help="episodes a course and round of the pilot that answers with chunks")
+    parser.add_argument("--chunk-steps", type=int, default=5000, help="steps of each of its trainings without the convolutions")
+    parser.add_argument("--chunk-fine-steps", type=int, default=1000, help="steps of the last training, of all weights")
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
     if args.memory_bound:

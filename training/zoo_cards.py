@@ -70,7 +70,7 @@ def closed_loop(zoo, path, courses, seeds, *more):
         kept.parent.mkdir(exist_ok=True)
         model = ["--model", str(path), "--trust"] if path else []
         command = [args.deadtime, "collect", *(str(ROOT / f"scenarios/{c}.toml") for c in courses), *model,
-                   "--seeds", f"{seeds[0]}..{seeds[1]}", "--hz", "10", "--jobs", str(args.jobs), "--json", *more]
+                   "--seeds", f"{seeds[0]}..{seeds[1]}", *([] if "--hz" in more else ["--hz", "10"]), "--jobs", str(args.jobs), "--json", *more]
         kept.write_text(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     return {o["scenario"]: o for o in map(json.loads, kept.read_text().splitlines())}
 

@@ -111,8 +111,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// A run that can be looked into.
-struct Found {
-    accused: Accused,
+pub struct Found {
+    /// It.
+    pub accused: Accused,
     /// Why it is no certified measurement, where it was just measured for this.
     complaints: Vec<String>,
     /// One inference, seconds, where a network is run.
@@ -127,10 +128,11 @@ fn from_log(args: &Args, path: &Path) -> Result<Found> {
             path.display()
         ));
     }
-    recorded(args, path)
+    recorded(&args.runtime, path)
 }
 
-fn recorded(args: &Args, path: &Path) -> Result<Found> {
+/// The run that a log holds.
+pub fn recorded(runtime: &RuntimeOptions, path: &Path) -> Result<Found> {
     let mut recording = record::read(path).into_diagnostic()?;
     let setup = super::replay::recorded_setup(&recording.header, path)?;
     let latency: Latency = recording.header.latency.parse().map_err(|e| miette!("the log's latency: {e}"))?;
@@ -146,7 +148,7 @@ fn recorded(args: &Args, path: &Path) -> Result<Found> {
             *source = again()?;
         }
     }
-    accused(args, setup, source, recording.edits)
+    accused(runtime, setup, source, recording.edits)
 }
 
 fn from_scenario(args: &Args) -> Result<Found> {
@@ -156,7 +158,7 @@ fn from_scenario(args: &Args) -> Result<Found> {
         return measured(args, &scenario, setup);
     }
     let source = source_of(&setup)?;
-    accused(args, setup, source, Vec::new())
+    accused(&args.runtime, setup, source, Vec::new())
 }
 
 /// Runs the scenario once, alone and at its pace, and takes its log.
@@ -178,7 +180,7 @@ fn measured(args: &Args, scenario: &scenario::Scenario, setup: Setup) -> Result<
     log.finish(&summary).into_diagnostic()?;
     // Its worker would share the cores.
     drop(launched);
-    Ok(Found { complaints: summary.complaints, ..recorded(args, &path)? })
+    Ok(Found { complaints: summary.complaints, ..recorded(&args.runtime, &path)? })
 }
 
 /// Inferences of a blame one after the other, on all its threads, at most about: whole runs and forks of twice the window.
@@ -195,10 +197,10 @@ fn inferences(accused: &Accused, inquiry: &Inquiry) -> f64 {
 }
 
 /// Looks at the network once, for what it is fed and how long it takes.
-fn accused(args: &Args, mut setup: Setup, source: Source, edits: Vec<episode::Edit>) -> Result<Found> {
+fn accused(runtime: &RuntimeOptions, mut setup: Setup, source: Source, edits: Vec<episode::Edit>) -> Result<Found> {
     let (mut network, mut inference_s) = (None, None);
     if let PilotSpec::Network { model } = &setup.pilot {
-        let mut engine = engine(model, &args.runtime.options())?;
+        let mut engine = engine(model, &runtime.options())?;
         let contract = fit(&engine.info().model, &setup.world.robot).into_diagnostic()?;
         network = contract.map(|contract| (model.clone(), contract));
         let (inputs, mut outputs) = (synthetic_inputs(&engine.info().model, 1, 0), Vec::new());

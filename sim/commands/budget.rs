@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use miette::{Result, miette};
-use study::{AtSpeed, Budget, Candidate, Question};
+use study::{AtSpeed, Budget, Candidate, OverNetwork, Question};
 
 use super::bar::Bar;
 use super::candidates::{Between, Candidates, judged, with_pilot};
@@ -92,11 +92,18 @@ fn words(budget: &Budget) -> String {
     };
     let mut text = format!(
         "{scenario}: braking {braking} m/s^2, a capture every {period_ms} ms, control {control_ms} ms, other stages and lag \
-         {other_ms} ms\nlongest pure delay that is still safe; by experiment: {judged}\n\n  {:>6} {:>9} {:>11} {:>13} {:>19} {:>9}  fits\n",
+         {other_ms:.2} ms\nlongest pure delay that is still safe; by experiment: {judged}\n\n  {:>6} {:>9} {:>11} {:>13} {:>19} {:>9}  fits\n",
         "m/s", "sight m", "formula ms", "experiment ms", "interval ms", "busy ms"
     );
     for at in &budget.speeds {
         text.push_str(&row(at, budget.candidates.len()));
+    }
+    if let Some(OverNetwork { name, mean_ms, longest_ms }) = &budget.network {
+        let _ = writeln!(
+            text,
+            "\nnetwork {name}: the formula counts its mean delay out and back, {mean_ms:.2} ms (part of the {other_ms:.2} ms above). \
+             Jitter may make it {longest_ms:.2} ms, and losses come on top: the experiment has both"
+        );
     }
     text.push_str(
         "\nbusy: the longest service time of a device that takes no other frame meanwhile; that is what must fit\n\n",

@@ -52,6 +52,9 @@ pub struct Args {
     /// Write the depth image too, and put the default camera on a robot that has none
     #[arg(long)]
     pub depth: bool,
+    /// Write beside the label of each frame those of the instants of an action chunk, and the commands that held meanwhile
+    #[arg(long, conflicts_with = "depth")]
+    pub chunks: bool,
     /// Captures a second; the scenario's own by default
     #[arg(long, value_name = "N", value_parser = rate)]
     pub hz: Option<timing::Rate>,
@@ -113,7 +116,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             "scenarios": header, "seeds": [args.seeds.start, args.seeds.end],
             "scan": "NAME.scan: u16, range / 10 m * 65535, as the contract's `scan` or nothing",
             "depth": "NAME.depth: u16, depth / 10 m * 65535, as the contract's `depth`; with --depth alone",
-            "rows": "NAME.rows: f32, inputs but scan and depth, then costs[65] and class (rover) or acceleration (balancer), then seed and frame",
+            "rows": "NAME.rows: f32, inputs but scan and depth, then costs[65] and class (rover) or acceleration (balancer), then seed and frame; \
+                     with --chunks then, for each step of a chunk, its costs[65] (NaN after the episode's end) and the speed (m/s) and yaw rate (rad/s) in force",
         });
         std::fs::write(out.join("header.json"), format!("{text}\n")).into_diagnostic()?;
     }
@@ -177,12 +181,32 @@ fn prepare(args: &Args, mut setup: Setup, network: Option<&Rows>) -> Result<(Set
             setup.name
         ));
     }
+    let (_, step) = Contract::CHUNK;
+    if args.chunks && !Contract::of(&setup.world.robot).contains(&Contract::ChunkRover) {
+        return Err(miette!(
+            "found --chunks with {}, whose robot's networks answer with one command; leave it out",
+            setup.name
+        ));
+    }
+    if args.chunks && step.0 % setup.line.capture.rate.period().0 != 0 {
+        return Err(miette!(
+            "found --chunks at {} captures a second, and steps of {} ms between the commands of a chunk; choose an --hz of \
+             which a period fits into a step, such as 40",
+            setup.line.capture.rate.hz(),
+            step.ms()
+        ));
+    }
     let mut contract = None;
     if let Some(network) = network {
         let found = episode::fit(&network.info().model, &setup.world.robot).into_diagnostic()?;
         let found = found.ok_or_else(|| miette!("the model's inputs are no pilot's: it cannot drive"))?;
         if found.needs_camera() {
             setup.give_camera();
+        }
+        if args.depth && found == Contract::ChunkRover {
+            return Err(miette!(
+                "found --depth with a network that answers in chunks, which takes no depth image; leave it out"
+            ));
         }
         contract = Some(found);
     }

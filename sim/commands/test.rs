@@ -297,6 +297,13 @@ fn write_junit(path: &Path, cases: &[Case]) -> Result<()> {
 
 impl Default for RuntimeOptions {
     fn default() -> Self {
-        Self { runtime: Requested::Auto, offline: false, optimisation: runtime::Optimisation::default() }
+        Self {
+            runtime: Requested::Auto,
+            precision: runtime::Precision::default(),
+            cuda_graph: false,
+            dla: None,
+            offline: false,
+            optimisation: runtime::Optimisation::default(),
+        }
     }
 }

@@ -1,23 +1,26 @@
 //! `deadtime` and `deadtime window`: the window, or the same run without one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use miette::Result;
 
-use super::run;
+use super::{replay, run};
 use crate::launch::{Overrides, RemoteOptions, RuntimeOptions};
 
 /// Options of the window.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Debug, Default)]
 pub struct Args {
-    /// The scenario to open with
-    #[arg(default_value = DEFAULT)]
-    pub scenario: PathBuf,
+    /// The scenario to open with, by default what was open last, or `lesson`; or a log to look at (a path, or the name of one that
+    /// the window keeps with `.mcap`)
+    #[arg(value_name = "SCENARIO|RUN.mcap")]
+    pub scenario: Option<PathBuf>,
     #[command(flatten)]
     pub overrides: Overrides,
     #[command(flatten)]
     pub runtime: RuntimeOptions,
+    #[command(flatten)]
+    pub remote: RemoteOptions,
     /// The seed; the scenario's own by default
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -27,15 +30,18 @@ pub struct Args {
     /// The folder with the labs, one Markdown file each
     #[arg(long, value_name = "DIR")]
     pub labs: Option<PathBuf>,
+    /// Open as for the first time, whatever was remembered
+    #[arg(long)]
+    pub fresh: bool,
     /// Play this script of keys and screenshots, then quit: for tests
     #[arg(long, value_name = "F", hide = true)]
     pub script: Option<PathBuf>,
     /// Where the script's screenshots go
     #[arg(long, value_name = "DIR", hide = true, default_value = ".")]
     pub shots: PathBuf,
-    /// Size of the window, such as 1280x800
-    #[arg(long, value_name = "WxH", value_parser = size, default_value = "1280x800")]
-    pub size: [u32; 2],
+    /// Size of the window, such as 1280x800; by default as it was
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    pub size: Option<[u32; 2]>,
 }
 
 const DEFAULT: &str = "lesson";
@@ -47,20 +53,9 @@ fn size(text: &str) -> std::result::Result<[u32; 2], String> {
         .ok_or_else(|| format!("found size `{text}`; expected WIDTHxHEIGHT in pixels, such as 1280x800"))
 }
 
-impl Default for Args {
-    fn default() -> Self {
-        Self {
-            scenario: DEFAULT.into(),
-            overrides: Overrides::default(),
-            runtime: RuntimeOptions::default(),
-            seed: None,
-            log: None,
-            labs: None,
-            script: None,
-            shots: ".".into(),
-            size: [1280, 800],
-        }
-    }
+/// Whether that is a log and no scenario.
+fn is_log(what: &Path) -> bool {
+    what.extension().is_some_and(|extension| extension == "mcap")
 }
 
 const HOW_TO_GET_A_WINDOW: &str = "For the window, start it in a graphical session, over `ssh -X`, or under \
@@ -73,12 +68,16 @@ pub fn run(args: Args) -> Result<ExitCode> {
         None => open(args),
         Some(reason) => {
             eprintln!("no window: {reason}");
-            eprintln!("running `{}` without one. {HOW_TO_GET_A_WINDOW}\n", args.scenario.display());
+            let scenario = args.scenario.unwrap_or_else(|| DEFAULT.into());
+            if is_log(&scenario) {
+                return replay::run(&replay::Args { log: scenario, timeline: None, json: false });
+            }
+            eprintln!("running `{}` without one. {HOW_TO_GET_A_WINDOW}\n", scenario.display());
             // Whether a busy machine's measurement is certified is not what was asked for here.
             run::run(&run::Args {
-                scenario: args.scenario,
+                scenario,
                 overrides: args.overrides,
-                remote: RemoteOptions::default(),
+                remote: args.remote,
                 runtime: args.runtime,
                 seed: args.seed,
                 unpaced: false,

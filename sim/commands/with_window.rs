@@ -1,24 +1,28 @@
 //! The window joined with the rest: how its settings become runs.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use episode::{Entry, Episode, Summary, Supply};
+use episode::{Driver, Entry, Episode, Percentiles, Summary, Supply};
 use miette::{IntoDiagnostic, Result, miette};
 use record::{Keeper, Place};
-use runtime::{Engine, MeasureOptions, Optimisation, Rung, Worker};
-use scenario::{Latency, Scenario};
+use runtime::{Engine, MeasureOptions, Optimisation, Requested, Rung, Worker};
+use scenario::{Latency, Scenario, Setup};
 use timing::{Source, Trace};
-use view::labs::{LabSheet, Settling};
-use view::{Choice, Launched, Launcher, Settings, ViewOptions};
+use view::labs::{LabSheet, Settling, SettlingState};
+use view::phase::MapState;
+use view::snapshot::Blaming;
+use view::{Choice, Launched, Launcher, Memory, OpenedLog, Settings, ViewOptions};
 
-use super::{Args, run::complaints};
+use super::{Args, DEFAULT, run::complaints};
+use crate::blame_in_window::Accuser;
 use crate::labs_in_window::Settler;
-use crate::launch::{Labels, Overrides, RuntimeOptions, launch, source, trace_of, worker};
-use crate::log::{header, replay_command, runs_folder};
+use crate::launch::{Labels, Overrides, RemoteOptions, RuntimeOptions, launch, source_of, trace_of, worker};
+use crate::log::{self, header, memory_file, replay_command, runs_folder};
+use crate::phase_in_window::Mapper;
 use crate::{assets, labs};
 
 /// Why no window can be opened here; `None` if one can. Bevy and winit panic where there is no display, so another
@@ -69,22 +73,45 @@ pub fn probe() -> Result<ExitCode> {
 
 /// Opens the window and stays until it is closed.
 pub fn open(args: Args) -> Result<ExitCode> {
-    let place = args.log.map(Place::File).or_else(|| runs_folder().map(|folder| Place::Folder(folder, MOST_KEPT)));
-    let keeper = place.map(Keeper::start).transpose().into_diagnostic()?;
     let mut root = Root {
         calibrations: BTreeMap::new(),
         runtime: args.runtime.clone(),
         pace: 40.0,
-        keeper,
-        labels: None,
-        failures: Vec::new(),
+        log: args.log,
+        seats: BTreeMap::new(),
         network: args.overrides.network.clone(),
         settler: Settler::new(labs::all(&labs::folder(args.labs.as_deref()))?, args.runtime.options()),
-        optimised: Optimisation::default(),
+        accuser: Accuser::default(),
+        remote: args.remote,
+        mapper: Mapper::new(args.runtime.options()),
     };
-    let mut settings = root.settings(&args.scenario.to_string_lossy()).map_err(|why| miette!("{why}"))?;
+    let script = args.script.map(|path| view::Script::load(&path)).transpose().map_err(|why| miette!("{why}"))?;
+    // A script plays the same everywhere.
+    let file = memory_file().filter(|_| script.is_none());
+    let (memory, mut note) = match file.as_deref().filter(|_| !args.fresh).map(Memory::load) {
+        Some(Ok(memory)) => (memory, String::new()),
+        Some(Err(why)) => (Some(Memory::default()), format!("what was remembered cannot be read: {why}")),
+        None => (None, String::new()),
+    };
+    let first = memory.is_none() && file.is_some();
+    let memory = memory.unwrap_or_default();
+    let opened = args.scenario.clone().filter(|what| super::is_log(what));
+    let remembered = memory.settings().filter(|_| args.scenario.is_none()).and_then(|settings| {
+        let usable = settings.and_then(|settings| root.usable(&settings).map(|()| settings));
+        usable.inspect_err(|why| note = format!("what was open last cannot be: {why}")).ok()
+    });
+    let scenario = args.scenario.filter(|_| opened.is_none()).unwrap_or_else(|| DEFAULT.into());
+    let mut settings = match remembered {
+        Some(settings) => settings,
+        None => root.settings(&scenario.to_string_lossy()).map_err(|why| miette!("{why}"))?,
+    };
+    if !note.is_empty() {
+        eprintln!("{note}");
+    }
     settings.seed = args.seed.unwrap_or(settings.seed);
-    settings.runtime = args.runtime.runtime.to_string();
+    if args.runtime.runtime != Requested::Auto {
+        settings.runtime = args.runtime.runtime.to_string();
+    }
     let Overrides { model, latency, schedule, deadline, compensation, cruise, network: _ } = args.overrides;
     settings.model = model.or(settings.model);
     settings.latency = latency.unwrap_or(settings.latency);
@@ -92,8 +119,17 @@ pub fn open(args: Args) -> Result<ExitCode> {
     settings.deadline_ms = deadline.or(settings.deadline_ms);
     settings.compensation = compensation.unwrap_or(settings.compensation);
     settings.cruise = cruise.or(settings.cruise);
-    let script = args.script.map(|path| view::Script::load(&path)).transpose().map_err(|why| miette!("{why}"))?;
-    let options = ViewOptions { size: args.size, script, shots: args.shots, ..ViewOptions::default() };
+    let defaults = ViewOptions::default();
+    let options = ViewOptions {
+        size: args.size.or(memory.size()).unwrap_or(defaults.size),
+        script,
+        log: opened,
+        shots: args.shots,
+        memory: file.map(|file| (memory, file)),
+        first,
+        note,
+        ..defaults
+    };
     view::run(Box::new(root), settings, options).into_diagnostic()?;
     Ok(ExitCode::SUCCESS)
 }
@@ -113,57 +149,117 @@ struct Root {
     calibrations: BTreeMap<String, Arc<Trace>>,
     /// Frames a second of the scenario being launched.
     pace: f64,
-    /// Of logs; `None` where there is no place for them.
-    keeper: Option<Keeper>,
-    /// What the run that goes on is called in its summary.
-    labels: Option<Labels>,
-    /// Why inferences of that run failed.
-    failures: Vec<String>,
+    /// Where the log of the first lane goes, if a person said so.
+    log: Option<PathBuf>,
+    /// By lane.
+    seats: BTreeMap<usize, Seat>,
     /// A modelled network, if one was asked for.
     network: Option<String>,
     /// The labs.
     settler: Settler,
+    /// Finds out whose fault a collision was.
+    accuser: Accuser,
+    /// A device elsewhere, if one was asked for.
+    remote: RemoteOptions,
+    /// The phase map of the run at hand.
+    mapper: Mapper,
+}
+
+/// What belongs to a lane.
+#[derive(Default)]
+struct Seat {
+    /// Of logs; `None` where there is no place for them.
+    keeper: Option<Keeper>,
+    /// What the run that goes on was set up as.
+    setup: Option<Arc<Setup>>,
+    /// What it is called in its summary.
+    labels: Option<Labels>,
+    /// Why inferences of that run failed.
+    failures: Vec<String>,
     /// How far the graph of the network at hand was rewritten.
     optimised: Optimisation,
+    /// The log that is looked at.
+    opened: Option<PathBuf>,
 }
+
+/// Before the path of a log that is set up again as a scenario, `log:PATH`.
+const LOG: &str = "log:";
 
 /// Logs that are kept, without being asked.
 const MOST_KEPT: usize = 20;
 
 impl Root {
-    /// A scenario by name or path, or that of a run of a lab.
-    fn load(&self, scenario: &str) -> Result<Scenario> {
-        match self.settler.run(scenario) {
-            Some((lab, run)) => labs::scenario_of(lab, run),
-            None => assets::load_scenario(Path::new(scenario)),
+    /// Whether a run that was remembered can still be set up, as far as that is told without a network: an error says why not.
+    fn usable(&self, settings: &Settings) -> Result<(), String> {
+        load(&self.settler, &settings.scenario).map_err(|report| report.to_string())?;
+        let gone = |path: &Path| format!("{} is no longer there", path.display());
+        if let Some(model) = settings.model.as_deref().filter(|model| Path::new(model).components().count() > 1)
+            && !assets::model(model).exists()
+        {
+            return Err(gone(Path::new(model)));
+        }
+        match &settings.latency {
+            Latency::Replay(path) if !path.exists() => Err(gone(path)),
+            _ => Ok(()),
         }
     }
 
     /// The worker of the last run if it is the same model on the same runtime, else a new one, calibrated.
-    fn worker(&mut self, model: &str, options: &RuntimeOptions, reuse: Option<Supply>) -> Result<Worker> {
+    fn worker(
+        &mut self,
+        lane: usize,
+        model: &str,
+        options: &RuntimeOptions,
+        batch: usize,
+        reuse: Option<Supply>,
+    ) -> Result<Worker> {
+        if let Some(engine) = self.remote.engine(model, batch) {
+            return Ok(Worker::spawn(engine?));
+        }
+        let seat = self.seats.entry(lane).or_default();
         if let Some(Supply::Worker { worker, .. }) = reuse {
             let info = worker.info();
-            let alike = info.requested == options.runtime && self.optimised == options.optimisation;
+            let alike = info.requested == options.runtime && seat.optimised == options.optimisation;
             if info.model.path == assets::model(model) && alike {
                 return Ok(worker);
             }
         }
-        self.optimised = options.optimisation;
+        seat.optimised = options.optimisation;
         let key = calibrated(model, options);
         let hz = self.pace;
         worker(model, options, |engine| {
-            if let Some(trace) = calibrate(engine, hz) {
+            // Once is enough: in another lane the run of the first would disturb it.
+            if !self.calibrations.contains_key(&key)
+                && let Some(trace) = calibrate(engine, hz)
+            {
                 self.calibrations.insert(key, Arc::new(trace));
             }
         })
     }
 
-    fn launch(&mut self, settings: &Settings, reuse: Option<Supply>) -> Result<Launched> {
+    /// Where the runs of a lane are kept.
+    fn keeper(&self, lane: usize) -> Result<Option<Keeper>> {
+        let file = self.log.clone().filter(|_| lane == 0).map(Place::File);
+        let place = file.or_else(|| runs_folder().map(|folder| Place::Folder(folder, MOST_KEPT)));
+        place.map(Keeper::start).transpose().into_diagnostic()
+    }
+
+    fn launch(&mut self, lane: usize, settings: &Settings, reuse: Option<Supply>) -> Result<Launched> {
+        let keeper = match self.seats.get(&lane) {
+            Some(seat) if seat.keeper.is_some() => None,
+            _ => self.keeper(lane)?,
+        };
+        let seat = self.seats.entry(lane).or_default();
+        seat.keeper = keeper.or(seat.keeper.take());
+        seat.opened = None;
         // The run before is over, whether the next can be set up or not.
-        if let Some(keeper) = &mut self.keeper {
+        if let Some(keeper) = &mut seat.keeper {
             keeper.leave();
         }
-        let scenario = self.load(&settings.scenario)?;
+        self.mapper.refine(false);
+        self.accuser.give_up();
+        let (scenario, logged) = load(&self.settler, &settings.scenario)?;
+        let network = logged.as_ref().and_then(|header| header.overrides.get("network").cloned());
         let overrides = Overrides {
             model: settings.model.clone(),
             latency: Some(settings.latency.clone()),
@@ -171,36 +267,100 @@ impl Root {
             deadline: settings.deadline_ms,
             compensation: Some(settings.compensation),
             cruise: settings.cruise,
-            network: self.network.clone(),
+            network: network.or_else(|| self.network.clone()),
         };
-        let setup = overrides.setup(&scenario, settings.seed)?;
+        let mut setup = overrides.setup(&scenario, settings.seed)?;
+        if let Some(header) = &logged {
+            setup.name.clone_from(&header.scenario_name);
+        }
         let runtime = settings.runtime.parse().map_err(|e| miette!("{e}"))?;
         let optimisation = self.settler.optimisation(&settings.scenario)?;
         let options = RuntimeOptions { runtime, optimisation, ..self.runtime.clone() };
         self.pace = setup.line.capture.rate.hz();
-        let launched = launch(setup, |model| self.worker(model, &options, reuse))?;
-        if let Some(keeper) = &mut self.keeper {
+        let batch = episode::batch_size(setup.line.schedule);
+        let launched = launch(setup, |model| self.worker(lane, model, &options, batch, reuse))?;
+        let labels = launched.labels.clone();
+        let seat = self.seats.entry(lane).or_default();
+        if let Some(keeper) = &mut seat.keeper {
             keeper.begin(header(&launched, &scenario, settings.seed, &overrides, &options));
         }
-        let labels = &launched.labels;
-        self.labels = Some(labels.clone());
-        self.failures.clear();
+        seat.labels = Some(labels.clone());
+        seat.setup = Some(launched.episode.setup().clone());
+        seat.failures.clear();
         // The remarks name the model, and what they say must not be cut off behind a long path.
-        let model_line = if labels.remarks.is_empty() { labels.model.clone() } else { labels.remarks.join("; ") };
+        let mut model_line = if labels.remarks.is_empty() { labels.model.clone() } else { labels.remarks.join("; ") };
+        let calibration = self.calibrations.get(&calibrated(&labels.model, &options)).cloned();
+        model_line.extend(calibration.as_deref().map(alone));
         Ok(Launched {
             settings: Settings { cruise: Some(launched.episode.setup().cruise), ..settings.clone() },
             runtime_line: labels.runtime_line.clone(),
             model_line,
-            calibration: self.calibrations.get(&calibrated(&labels.model, &options)).cloned(),
+            calibration,
             episode: launched.episode,
             driver: launched.driver,
         })
     }
+
+    fn open_log(&mut self, path: &Path) -> Result<OpenedLog> {
+        let path = log::find(path);
+        let recording = record::read(&path).into_diagnostic()?;
+        let header = recording.header;
+        let setup = super::replay::recorded_setup(&header, &path)?;
+        let overrides = Overrides::from_map(&header.overrides)?;
+        let settings = Settings {
+            scenario: format!("{LOG}{}", path.display()),
+            seed: header.seed,
+            model: overrides.model,
+            runtime: header.runtime_requested.clone(),
+            latency: header.latency.parse().map_err(|why| miette!("the log's latency: {why}"))?,
+            schedule: setup.line.schedule,
+            cruise: Some(setup.cruise),
+            compensation: setup.compensation,
+            deadline_ms: setup.line.deadline.map(timing::Span::ms),
+            speed: 1.0,
+        };
+        let source = Source::Recorded { occupies: header.occupies };
+        let mut episode = Episode::new(Arc::new(setup), source).into_diagnostic()?;
+        episode.schedule_edits(recording.edits);
+        let cut = (!recording.complete).then_some(recording.digests.len() as u64);
+        let launched = Launched {
+            episode,
+            driver: Driver::new(Supply::Recorded(recording.answers)),
+            settings,
+            runtime_line: format!("recorded: {} -> {}", header.runtime_requested, header.runtime_obtained),
+            model_line: header.model,
+            calibration: None,
+        };
+        self.accuser.give_up();
+        self.seats.insert(0, Seat { opened: Some(path), ..Seat::default() });
+        Ok(OpenedLog { launched, cut })
+    }
+}
+
+/// A scenario by name or path, that of a run of a lab, or that of a log, with what the log says.
+fn load(settler: &Settler, scenario: &str) -> Result<(Scenario, Option<record::Header>)> {
+    if let Some(path) = scenario.strip_prefix(LOG) {
+        let header = record::read(path).into_diagnostic()?.header;
+        let name = format!("{} (in {path})", header.scenario_name);
+        return Ok((scenario::parse(&header.scenario_toml, &name)?, Some(header)));
+    }
+    let loaded = match settler.run(scenario) {
+        Some((lab, run)) => labs::scenario_of(lab, run),
+        None => assets::load_scenario(Path::new(scenario)),
+    };
+    Ok((loaded?, None))
 }
 
 /// What a network is calibrated as.
 fn calibrated(model: &str, options: &RuntimeOptions) -> String {
     format!("{model} {} {}", options.runtime, options.optimisation)
+}
+
+/// How long inferences took when nothing else was asked of the machine, in words.
+fn alone(trace: &Trace) -> String {
+    let totals: Vec<_> = trace.samples.iter().map(|sample| sample.service.total()).collect();
+    let Percentiles { p50, p99, .. } = Percentiles::of(&totals);
+    format!("; timed alone: {p50:.2} ms, one in a hundred above {p99:.2} ms")
 }
 
 /// What a run in the window came to. How long it took in wall time says nothing: it was paused, slowed and hastened.
@@ -215,12 +375,20 @@ fn summary(episode: &Episode, labels: &Labels, failures: &[String]) -> Summary {
 }
 
 impl Launcher for Root {
-    fn launch(&mut self, settings: &Settings, reuse: Option<Supply>) -> Result<Launched, String> {
-        Root::launch(self, settings, reuse).map_err(|report| format!("{report:?}"))
+    fn launch(&mut self, lane: usize, settings: &Settings, reuse: Option<Supply>) -> Result<Launched, String> {
+        Root::launch(self, lane, settings, reuse).map_err(|report| format!("{report:?}"))
+    }
+
+    fn open_log(&mut self, path: &Path) -> Result<OpenedLog, String> {
+        Root::open_log(self, path).map_err(|report| format!("{report:?}"))
+    }
+
+    fn close(&mut self, lane: usize) {
+        self.seats.remove(&lane);
     }
 
     fn settings(&mut self, scenario: &str) -> Result<Settings, String> {
-        let loaded = self.load(scenario).map_err(|report| format!("{report:?}"))?;
+        let (loaded, _) = load(&self.settler, scenario).map_err(|report| format!("{report:?}"))?;
         let setup = loaded.setup(loaded.seed).map_err(|e| format!("{:?}", miette::Report::from(e)))?;
         Ok(Settings {
             scenario: scenario.to_owned(),
@@ -272,8 +440,10 @@ impl Launcher for Root {
             .collect()
     }
 
-    fn source(&mut self, latency: &Latency) -> Result<Source, String> {
-        source(latency).map_err(|report| format!("{report:?}"))
+    fn source(&mut self, lane: usize, latency: &Latency) -> Result<Source, String> {
+        let setup = self.seats.get(&lane).and_then(|seat| seat.setup.as_deref());
+        let setup = setup.ok_or("there is no run to change")?;
+        source_of(&Setup { latency: latency.clone(), ..setup.clone() }).map_err(|report| format!("{report:?}"))
     }
 
     fn labs(&self) -> Vec<LabSheet> {
@@ -281,6 +451,7 @@ impl Launcher for Root {
     }
 
     fn settle(&mut self, lab: &str, predicted: usize) {
+        self.mapper.refine(false);
         self.settler.settle(lab, predicted);
     }
 
@@ -288,27 +459,51 @@ impl Launcher for Root {
         self.settler.settling()
     }
 
-    fn record(&mut self, episode: &Episode, entries: Vec<Entry>, over: bool) {
-        let Some(keeper) = &mut self.keeper else { return };
+    fn phase_map(&mut self, settings: &Settings) -> MapState {
+        let Self { mapper, settler, .. } = self;
+        mapper.map(settings, || Ok(load(settler, &settings.scenario)?.0))
+    }
+
+    fn refine(&mut self, may: bool) {
+        // A lab may be timing networks.
+        let settles = matches!(self.settler.settling().state, SettlingState::Running { .. });
+        self.mapper.refine(may && !settles);
+    }
+
+    fn record(&mut self, lane: usize, episode: &Episode, entries: Vec<Entry>, over: bool) {
+        let Some(Seat { keeper: Some(keeper), labels, failures, .. }) = self.seats.get_mut(&lane) else { return };
         for entry in &entries {
             if let Entry::Failed(failure) = entry
                 && !failure.why.is_empty()
             {
-                self.failures.push(failure.why.clone());
+                failures.push(failure.why.clone());
             }
         }
         keeper.push(entries);
-        if let (true, Some(labels)) = (over, &self.labels) {
-            keeper.end(summary(episode, labels, &self.failures));
+        if let (true, Some(labels)) = (over, labels) {
+            keeper.end(summary(episode, labels, failures));
             if let Some(path) = keeper.kept().path {
                 eprintln!("log: {}; `{}` re-runs it", path.display(), replay_command(&path));
             }
         }
     }
 
-    fn kept(&mut self) -> view::Kept {
+    fn blame(&mut self, lane: usize) {
+        let seat = self.seats.get_mut(&lane);
+        let kept = seat.and_then(|seat| seat.opened.clone().or_else(|| seat.keeper.as_mut()?.kept().path));
+        match kept {
+            Some(path) => self.accuser.begin(path, self.runtime.clone()),
+            None => self.accuser.fail("this run is not kept, so it cannot be run again with other latencies".into()),
+        }
+    }
+
+    fn blaming(&mut self) -> Blaming {
+        self.accuser.blaming()
+    }
+
+    fn kept(&mut self, lane: usize) -> view::Kept {
         let nowhere = || "runs are not kept: neither XDG_DATA_HOME nor HOME names a folder; choose a file with --log";
-        let Some(keeper) = &mut self.keeper else {
+        let Some(Seat { keeper: Some(keeper), .. }) = self.seats.get_mut(&lane) else {
             return view::Kept { problem: nowhere().into(), ..Default::default() };
         };
         let kept = keeper.kept();

@@ -29,8 +29,10 @@ pub struct Row {
     pub scan: Vec<u16>,
     /// Empty without a camera.
     pub depth: Vec<u16>,
-    /// The other inputs, the label, seed and frame.
+    /// The other inputs, the label, seed and frame; for chunks, the labels of the next instants and what held meanwhile.
     pub values: Vec<f32>,
+    /// Index of its capture.
+    frame: u64,
 }
 
 /// SplitMix64: disturbances, by seed.
@@ -76,6 +78,9 @@ pub struct Drive<'a> {
     expert_drives: bool,
     /// The newest frames that were not kept.
     skipped: VecDeque<Row>,
+    /// For chunks: the costs of each frame so far, and what was commanded since when.
+    costs: Vec<Vec<f32>>,
+    commanded: Vec<(SimTime, Command)>,
 }
 
 impl<'a> Drive<'a> {
@@ -110,6 +115,8 @@ impl<'a> Drive<'a> {
             push: None,
             expert_drives: true,
             skipped: VecDeque::new(),
+            costs: Vec::new(),
+            commanded: vec![(SimTime::ZERO, setup.initial_command)],
         }
     }
 
@@ -130,6 +137,32 @@ impl<'a> Drive<'a> {
 
     /// Until the episode ends: how, and after how many seconds.
     pub async fn run(mut self, rows: &mut Vec<Row>) -> Result<(End, f64)> {
+        let ended = self.episode(rows).await?;
+        if self.args.chunks {
+            rows.iter_mut().for_each(|row| self.look_ahead(row));
+        }
+        Ok(ended)
+    }
+
+    /// Adds what only what came after the frame can tell: the labels of the instants of a chunk, and what held meanwhile.
+    fn look_ahead(&self, row: &mut Row) {
+        let (steps, step) = Contract::CHUNK;
+        let capture = self.setup.line.capture;
+        let stride = step.0 / capture.rate.period().0;
+        for k in 0..steps as i64 {
+            match self.costs.get(row.frame as usize + (k * stride) as usize) {
+                Some(costs) => row.values.extend(costs),
+                None => row.values.resize(row.values.len() + GRID.len(), f32::NAN),
+            }
+            let at = capture.event(row.frame) + Span(step.0 * k);
+            let before = self.commanded.partition_point(|(since, _)| *since <= at);
+            if let Command::Twist { linear, angular } = self.commanded[before.max(1) - 1].1 {
+                row.values.extend([linear as f32, angular as f32]);
+            }
+        }
+    }
+
+    async fn episode(&mut self, rows: &mut Vec<Row>) -> Result<(End, f64)> {
         let mut plant = Plant::new(self.world()).into_diagnostic()?;
         let mut pending: VecDeque<(SimTime, Command)> = VecDeque::new();
         let mut command = self.setup.initial_command;
@@ -146,6 +179,7 @@ impl<'a> Drive<'a> {
                 if due <= capture {
                     (_, command) = pending.pop_front().unwrap_or((due, command));
                     pieces.push(Piece { from: due, command });
+                    self.commanded.push((due, command));
                 } else {
                     let seen = plant.observe(&pieces, capture, frame);
                     let decided = self.decide(seen, rows).await?;
@@ -189,6 +223,9 @@ impl<'a> Drive<'a> {
             (None, None) => pilot::straight(self.cruise),
         };
         if let Some(label) = label {
+            if self.args.chunks {
+                self.costs.push(label.values[..GRID.len()].to_vec());
+            }
             command = self.disturb(command, &label, seen.frame);
             if self.args.out.is_some() {
                 self.keep(label, seen.frame, rows);
@@ -276,11 +313,12 @@ impl<'a> Drive<'a> {
         let of =
             |wanted: fn(&str) -> bool| self.encoded.iter().filter(move |t| wanted(t.spec.name)).flat_map(|t| &t.data);
         let whole = |x: &f32| (x * 65535.0).round() as u16;
-        let rest = of(|name| !matches!(name, "scan" | "depth")).copied();
+        let rest = of(|name| !matches!(name, "scan" | "depth" | "prefix")).copied();
         Row {
             scan: of(|name| name == "scan").map(whole).collect(),
             depth: of(|name| name == "depth").map(whole).collect(),
             values: rest.chain(label).chain([self.setup.seed as f32, frame as f32]).collect(),
+            frame,
         }
     }
 }

@@ -30,7 +30,7 @@ pub struct Args {
         long = "compensation",
         value_name = "C,...",
         value_delimiter = ',',
-        default_value = "hold,watchdog:150,watchdog:250,predict,governor"
+        default_value = "hold,watchdog:150,watchdog:250,predict,governor,chunks"
     )]
     pub ways: Vec<Compensation>,
     /// A number of seeds, a range A..B, or a list

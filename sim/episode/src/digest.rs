@@ -1,6 +1,6 @@
 //! The rolling digest: equal digests mean equal runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use plant::{Command, Plant};
 use timing::{Line, SimTime};
@@ -36,16 +36,42 @@ pub(crate) fn digest(
         instants(&mut hash, frame.id, frame.captured, frame.applied);
     }
     let returning = line.returning().iter().filter_map(|frame| thoughts.get(&frame.id));
-    for command in returning.map(|thought| thought.command).chain([in_force]) {
-        let (kind, a, b) = match command {
-            Command::Twist { linear, angular } => (0, linear, angular),
-            Command::Acceleration { base } => (1, base, 0.0),
-        };
-        hash.update(&[kind]);
-        hash.update(&a.to_bits().to_le_bytes());
-        hash.update(&b.to_bits().to_le_bytes());
+    for command in returning.flat_map(|thought| thought.commands.iter()).chain([&in_force]) {
+        take(&mut hash, *command);
     }
     hash.digest()
+}
+
+/// The same, in ticks at whose end a chunk is followed or asked for, of the digest above and, in this order:
+///
+/// 1. the instant and command of each step that is left;
+/// 2. for each frame that has not ended its id and the commands of its frozen prefix.
+pub(crate) fn digest_chunks(
+    before: u64,
+    steps: &VecDeque<(SimTime, Command)>,
+    frozen: &BTreeMap<u64, Vec<Command>>,
+) -> u64 {
+    let mut hash = Xxh3::new();
+    hash.update(&before.to_le_bytes());
+    for (at, command) in steps {
+        hash.update(&at.0.to_le_bytes());
+        take(&mut hash, *command);
+    }
+    for (id, commands) in frozen {
+        hash.update(&id.to_le_bytes());
+        commands.iter().for_each(|command| take(&mut hash, *command));
+    }
+    hash.digest()
+}
+
+fn take(hash: &mut Xxh3, command: Command) {
+    let (kind, a, b) = match command {
+        Command::Twist { linear, angular } => (0, linear, angular),
+        Command::Acceleration { base } => (1, base, 0.0),
+    };
+    hash.update(&[kind]);
+    hash.update(&a.to_bits().to_le_bytes());
+    hash.update(&b.to_bits().to_le_bytes());
 }
 
 fn instants(hash: &mut Xxh3, id: u64, captured: SimTime, other: Option<SimTime>) {

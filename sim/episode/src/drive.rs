@@ -2,6 +2,8 @@
 #![allow(clippy::disallowed_methods, reason = "pacing and harness times are wall time by nature")]
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use pilot::Contract;
@@ -48,6 +50,27 @@ pub enum Pumped {
     Over,
 }
 
+/// Lets several drivers run their inferences one after the other, so that none takes another's time.
+#[derive(Clone, Debug, Default)]
+pub struct Turn(Arc<AtomicBool>);
+
+/// Whose turn it is; the next one's when it is dropped.
+#[derive(Debug)]
+struct Taken(Arc<AtomicBool>);
+
+impl Turn {
+    fn take(&self) -> Option<Taken> {
+        let free = self.0.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok();
+        free.then(|| Taken(self.0.clone()))
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
 /// Drives an episode: runs its requests and lets time go no further than is known.
 pub struct Driver {
     supply: Supply,
@@ -61,6 +84,8 @@ pub struct Driver {
     hand_overs: Vec<Duration>,
     starts: Vec<(SimTime, Instant)>,
     failures: Vec<String>,
+    turn: Option<Turn>,
+    taken: Option<Taken>,
 }
 
 impl Driver {
@@ -77,7 +102,19 @@ impl Driver {
             hand_overs: Vec::new(),
             starts: Vec::new(),
             failures: Vec::new(),
+            turn: None,
+            taken: None,
         }
+    }
+
+    /// Runs inferences only when it is this driver's turn; until then simulated time waits where they start.
+    pub fn take_turns(&mut self, turn: &Turn) {
+        self.turn = Some(turn.clone());
+    }
+
+    /// The requests that have not been answered yet.
+    pub fn outstanding(&self) -> impl Iterator<Item = u64> {
+        self.running.iter().chain(&self.queue).map(|request| request.id)
     }
 
     /// Gives the worker back, once it is done with the inference that it still runs.
@@ -116,7 +153,9 @@ impl Driver {
                 }
                 Status::Blocked(_) => {
                     let left = give_up.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
+                    // It is another driver's turn, and that one is not looked after while this one waits.
+                    let waits = self.running.is_none() && !self.queue.is_empty();
+                    if left.is_zero() || waits {
                         return Pumped::Waiting;
                     }
                     // Short, so that simulated time follows the running inference closely.
@@ -146,8 +185,12 @@ impl Driver {
                 }
             }
             Supply::Worker { worker, contract } => {
-                if self.running.is_some() {
+                if self.running.is_some() || self.queue.is_empty() {
                     return;
+                }
+                if let Some(turn) = &self.turn {
+                    let Some(taken) = turn.take() else { return };
+                    self.taken = Some(taken);
                 }
                 let Some(request) = self.queue.pop_front() else { return };
                 let began = Instant::now();
@@ -172,9 +215,10 @@ impl Driver {
     /// Takes a finished inference, or tells the episode how long the running one is known to have run.
     fn look_after_worker(&mut self, episode: &mut Episode, timeout: Duration) {
         let Supply::Worker { worker, .. } = &mut self.supply else { return };
-        let Some(request) = self.running else { return };
+        let Some(request) = self.running else { return self.feed(episode) };
         if let Some(finished) = worker.recv(timeout) {
             self.running = None;
+            self.taken = None;
             self.take(episode, finished, request.service);
             self.feed(episode);
         } else if request.service.is_none() {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use plant::{Command, Observation, Piece, Plant};
 use scenario::{Compensation, Setup};
-use timing::{Event, Fate, Frame, Line, Schedule, ServiceTime, SimTime, Source, Span};
+use timing::{Chunks, Event, Fate, Frame, Line, Schedule, ServiceTime, SimTime, Source, Span};
 
-use crate::digest::digest;
+use crate::chunks::check_chunks;
+use crate::digest::{digest, digest_chunks};
 use crate::log::TickEntry;
 use crate::mind::{Mind, Thought};
 use crate::verdict::{Sightings, Story};
@@ -34,6 +35,10 @@ pub struct Episode {
     observations: BTreeMap<u64, Arc<Observation>>,
     /// Decoded outputs of frames that have not ended.
     thoughts: BTreeMap<u64, Thought>,
+    /// Where answers are chunks: what is left of the one that is followed.
+    script: Script,
+    /// And the frozen prefixes of frames that have not ended.
+    frozen: BTreeMap<u64, Vec<Command>>,
     /// Requests that will not be answered, and whether the safe command follows.
     given_up: BTreeMap<u64, bool>,
     /// The inference whose end is unknown, and how long it is known to have run.
@@ -53,6 +58,7 @@ impl Episode {
     pub fn new(setup: Arc<Setup>, source: Source) -> Result<Self, EpisodeError> {
         let plant = Plant::new(setup.world.clone())?;
         let mind = Mind::new(&setup);
+        check_chunks(&setup, &source)?;
         if source == Source::Measured && !mind.asks() {
             return Err(EpisodeError::NothingToMeasure);
         }
@@ -66,8 +72,10 @@ impl Episode {
             return Err(EpisodeError::BatchSize { found: trace.batch, expected });
         }
         let command = setup.initial_command;
+        let mut line = Line::new(setup.line.clone(), source);
+        line.set_chunks(mind.chunks());
         Ok(Self {
-            line: Line::new(setup.line.clone(), source),
+            line,
             mind,
             now: SimTime::ZERO,
             pieces: vec![Piece { from: SimTime::ZERO, command }],
@@ -75,6 +83,8 @@ impl Episode {
             behind: None,
             observations: BTreeMap::new(),
             thoughts: BTreeMap::new(),
+            script: Script::default(),
+            frozen: BTreeMap::new(),
             given_up: BTreeMap::new(),
             running: None,
             edits: VecDeque::new(),
@@ -186,6 +196,18 @@ impl Episode {
         self.plant.robot_at(&self.pieces, t.clamp(self.plant.tick_start(), self.plant.tick_end()))
     }
 
+    /// What sensors without noise would give at an instant of the tick in progress, for displays.
+    pub fn truth_at(&self, t: SimTime) -> Observation {
+        let t = t.clamp(self.plant.tick_start(), self.plant.tick_end());
+        self.plant.truth(&self.pieces, t, self.newest().map_or(0, |newest| newest.frame))
+    }
+
+    /// How far along a path the footprint gets before it meets something, as things stand at an instant of the tick in progress;
+    /// see [`Plant::free_along`].
+    pub fn free_along(&self, path: &[plant::Pose], t: SimTime) -> f64 {
+        self.plant.free_along(path, t.clamp(self.plant.tick_start(), self.plant.tick_end()))
+    }
+
     /// Path driven since the frame behind the command in force was captured, metres, at an instant of the tick in
     /// progress; since the start while the initial command holds.
     pub fn blind_at(&self, t: SimTime) -> f64 {
@@ -205,17 +227,28 @@ impl Episode {
         self.edits.extend(edits);
     }
 
+    /// Edits that are still to come.
+    pub fn pending_edits(&self) -> usize {
+        self.edits.len()
+    }
+
+    /// Gives up the edits that are still to come: what follows is another future.
+    pub fn forget_edits(&mut self) {
+        self.edits.clear();
+    }
+
     /// Encodes the inputs of a request as the network's contract says, reusing the buffers of `out`. Left as it is when
     /// nothing waits for the request.
     pub fn inputs(&self, id: u64, contract: pilot::Contract, out: &mut Vec<pilot::Tensor>) {
         if let Some(observation) = self.observations.get(&id) {
-            self.mind.encode(contract, observation, self.command, out);
+            let frozen = self.frozen.get(&id).map_or(&[][..], |frozen| frozen);
+            self.mind.encode(contract, observation, frozen, self.command, out);
         }
     }
 
     /// Goes forward until everything before `until` has happened, or as far as is known.
     ///
-    /// Order at one instant: edit, finish, loss, apply (by `c`), capture, arrive, start, and again until quiet; tick n
+    /// Order at one instant: edit, step of a chunk, finish, loss, apply (by `c`), capture, arrive, start, and again until quiet; tick n
     /// holds the instants [t_n, t_(n+1)) and commits when none of them is left or unknown. While the end of an inference
     /// is unknown, nothing at or after `s` + [`Episode::still_running`] happens.
     pub fn advance(&mut self, until: SimTime) -> Status {
@@ -231,7 +264,8 @@ impl Episode {
             let blocked = Status::Blocked(unknown.map_or(0, |frame| frame.id));
             let tick_end = self.plant.tick_end();
             let line = self.line.peek().max(self.now);
-            let t = line.min(self.edit_instant()).min(self.stale_instant());
+            let step = self.script.next().max(self.now);
+            let t = line.min(self.edit_instant()).min(self.stale_instant()).min(step);
             if t >= tick_end {
                 if tick_end > until {
                     return Status::Reached;
@@ -250,6 +284,10 @@ impl Episode {
             }
             self.now = t;
             if self.take_edit() {
+                continue;
+            }
+            if step <= t {
+                self.take_step();
                 continue;
             }
             if line > t {
@@ -338,7 +376,13 @@ impl Episode {
         match edit.change.clone() {
             Change::Source(source) => self.line.set_source(source),
             Change::Cruise(cruise) => self.mind.set_cruise(cruise),
-            Change::Compensation(compensation) => self.mind.set_compensation(compensation),
+            Change::Compensation(compensation) => {
+                self.mind.set_compensation(compensation);
+                self.line.set_chunks(self.mind.chunks());
+                if self.mind.chunks().is_none() {
+                    self.script = Script::default();
+                }
+            }
             Change::Deadline(deadline) => self.line.set_deadline(deadline),
         }
         self.note(Entry::Edited(edit));
@@ -360,6 +404,45 @@ impl Episode {
         self.take_command(self.mind.safe_command());
         let age = self.line.age(self.now).unwrap_or_default();
         self.note(Entry::Stale { at: self.now, age });
+    }
+
+    /// The next command of the chunk that is followed.
+    fn take_step(&mut self) {
+        if let Some((_, command)) = self.script.steps.pop_front() {
+            self.take_command(command);
+        }
+    }
+
+    /// What will be commanded at each step of an answer to a frame captured now, until that can take over.
+    fn freeze(&mut self, id: u64, chunks: Chunks) {
+        let mut held = self.command;
+        let mut steps = self.script.steps.iter().peekable();
+        let frozen = (0..self.mind.expected_delay().min(chunks.horizon)).map(|k| {
+            while let Some((_, command)) = steps.next_if(|(at, _)| *at <= chunks.at(self.now, k)) {
+                held = *command;
+            }
+            held
+        });
+        self.frozen.insert(id, frozen.collect());
+    }
+
+    /// A chunk came: it takes over where its frozen prefix ends, or at once if it is later than that.
+    fn follow(&mut self, frame: &Frame, thought: &Thought, chunks: Chunks) {
+        let delay = chunks.delay(self.now - frame.captured);
+        self.mind.took(delay);
+        let frozen = self.frozen.get(&frame.id).map_or(0, Vec::len);
+        // Of one that is wholly over the last command is the best there is.
+        let from = delay.max(frozen).min(thought.commands.len() - 1);
+        let over = chunks.at(frame.captured, from).max(self.now);
+        self.stats.ran_out += u64::from(self.script.ends.is_some_and(|ends| ends < over));
+        self.script.steps.retain(|(at, _)| *at < over);
+        let steps =
+            (from..thought.commands.len()).map(|k| (chunks.at(frame.captured, k).max(over), thought.commands[k]));
+        self.script.steps.extend(steps);
+        self.script.ends = Some(chunks.at(frame.captured, thought.commands.len()));
+        if self.script.next() <= self.now {
+            self.take_step();
+        }
     }
 
     /// Cuts the tick here.
@@ -387,6 +470,9 @@ impl Episode {
         let observation = Arc::new(self.plant.observe(&self.pieces, self.now, id));
         self.mind.remember(&observation);
         self.sightings.observe(&observation);
+        if let Some(chunks) = self.line.chunks() {
+            self.freeze(id, chunks);
+        }
         self.note(Entry::Observed(observation.clone()));
         self.observations.insert(id, observation);
     }
@@ -421,19 +507,25 @@ impl Episode {
                 self.stats.age_peak = self.stats.age_peak.max(peak);
                 self.stats.blind_max = self.stats.blind_max.max(self.blind_at(self.now));
                 self.stats.latencies.push(latency);
-                let applied = self.mind.apply(&thought, &observation, latency);
-                self.take_command(applied);
+                if let Some(chunks) = self.line.chunks() {
+                    self.follow(frame, &thought, chunks);
+                } else {
+                    let applied = self.mind.apply(&thought, &observation, latency);
+                    self.take_command(applied);
+                }
                 self.sightings.act(&observation, self.now, self.robot_at(self.now).odometer);
                 self.behind = Some(observation);
                 self.stale = false;
-                (command, safe) = (Some(applied), thought.safe);
+                (command, safe) = (Some(self.command), thought.safe);
             }
             (Fate::Lost, ..) if failed => {
+                self.script = Script::default();
                 self.take_command(self.mind.safe_command());
                 (command, safe) = (Some(self.command), true);
             }
             _ => {}
         }
+        self.frozen.remove(&frame.id);
         self.note(Entry::Ended { at: self.now, frame: *frame, fate, command, safe });
     }
 
@@ -451,6 +543,9 @@ impl Episode {
         self.stats.min_clearance = self.stats.min_clearance.min(report.clearance);
         self.stats.collisions += report.contacts.len() as u32;
         self.digest = digest(self.digest, &self.plant, &self.line, &self.thoughts, self.command);
+        if !(self.script.steps.is_empty() && self.frozen.is_empty()) {
+            self.digest = digest_chunks(self.digest, &self.script.steps, &self.frozen);
+        }
         if self.log.is_some() {
             self.note(Entry::Tick(TickEntry {
                 at: tick_end,
@@ -485,6 +580,21 @@ impl Episode {
         if let Some(outcome) = self.outcome {
             self.note(Entry::Over { at: tick_end, outcome });
         }
+    }
+}
+
+/// What is left of a chunk.
+#[derive(Clone, Debug, Default)]
+struct Script {
+    /// When each command takes hold.
+    steps: VecDeque<(SimTime, Command)>,
+    /// When the last of it is over.
+    ends: Option<SimTime>,
+}
+
+impl Script {
+    fn next(&self) -> SimTime {
+        self.steps.front().map_or(SimTime::NEVER, |(at, _)| *at)
     }
 }
 

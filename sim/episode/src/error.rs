@@ -18,6 +18,21 @@ pub enum EpisodeError {
          newest, or a latency that is not measured"
     )]
     NoOverlap,
+    /// Chunks of a pilot that answers with one command.
+    #[error(
+        "compensation `chunks` needs a network that answers with its next commands (output `chunk`), and {0} answers with one; \
+         choose such a model, or another compensation"
+    )]
+    NoChunks(String),
+    /// Chunks with a rule that they bring themselves.
+    #[error(
+        "compensation `chunks` asks for one answer at a time, whose commands take hold at steps of their own; choose the \
+         schedule newest or skip, and no controller.hz"
+    )]
+    ChunksAlone,
+    /// Chunks that would run out.
+    #[error("compensation `chunks` cannot be kept: {0}")]
+    Infeasible(#[from] timing::Infeasible),
     /// A trace of another batch size.
     #[error(
         "the trace holds inferences of {found} frames, the schedule wants {expected}; measure one with `deadtime measure \

@@ -60,7 +60,7 @@ fn tensors(model: &ModelInfo, contract: Contract) -> Option<String> {
         }
     }
     match model.outputs.first() {
-        Some(output) if output.name == contract.output() && fits(output, &[1, contract.output_len()]) => None,
+        Some(output) if output.name == contract.output().name && fits(output, contract.output().shape) => None,
         Some(output) => Some(format!("its first output is {output}")),
         None => Some("it has no output".into()),
     }
@@ -75,7 +75,7 @@ fn expected(contracts: &[Contract]) -> String {
     let tensor = |input: &TensorSpec| format!("`{}` f32 [N{}]", input.name, shape(input.shape));
     let one = |contract: &Contract| {
         let inputs: Vec<String> = contract.inputs().iter().map(tensor).collect();
-        format!("{} in, `{}` f32 [N, {}] out", inputs.join(", "), contract.output(), contract.output_len())
+        format!("{} in, {} out", inputs.join(", "), tensor(&contract.output()))
     };
     let all: Vec<String> = contracts.iter().map(one).collect();
     format!(

@@ -1,6 +1,7 @@
 //! The loop, without input or output: one value, [`Episode`]; clone it to fork time. [`Driver`] paces it and talks to
 //! the inference worker.
 
+mod chunks;
 mod digest;
 mod drive;
 mod episode;
@@ -13,7 +14,8 @@ mod stats;
 mod summary;
 mod verdict;
 
-pub use drive::{Answer, Driver, Pumped, Supply};
+pub use chunks::chunks_possible;
+pub use drive::{Answer, Driver, Pumped, Supply, Turn};
 pub use episode::{Episode, batch_size};
 pub use error::EpisodeError;
 pub use fit::{Misfit, fit};

@@ -6,21 +6,32 @@ use std::sync::Arc;
 use pilot::{Contract, Input, Tensor};
 use plant::{Command, Observation, Robot};
 use scenario::{Compensation, PilotSpec, Setup};
-use timing::{Span, safe_speed};
+use timing::{Chunks, Span, safe_speed};
 
 /// A decoded output.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Thought {
-    pub command: Command,
+    /// Those of a chunk; of any other network one. Never empty.
+    pub commands: Arc<[Command]>,
     /// The output was not finite; this is the safe command instead.
     pub safe: bool,
 }
 
-impl From<Command> for Thought {
-    fn from(command: Command) -> Self {
-        Self { command, safe: false }
+impl Thought {
+    /// What it says is to be done now.
+    pub fn command(&self) -> Command {
+        self.commands[0]
     }
 }
+
+impl From<Command> for Thought {
+    fn from(command: Command) -> Self {
+        Self { commands: [command].into(), safe: false }
+    }
+}
+
+/// Answers whose delay counts for what is frozen of the next.
+const DELAYS: usize = 8;
 
 /// Frames that are kept: a network looks 200 ms back from a frame that may itself be a second old, at 40 Hz.
 const KEPT: usize = 48;
@@ -34,6 +45,8 @@ pub(crate) struct Mind {
     compensation: Compensation,
     /// Latency of the last applied frame: what a compensation expects of the next.
     expected: Span,
+    /// Steps that the last chunks took, newest first.
+    delays: VecDeque<usize>,
 }
 
 impl Mind {
@@ -44,6 +57,7 @@ impl Mind {
             cruise: setup.cruise,
             compensation: setup.compensation,
             expected: Span::ZERO,
+            delays: VecDeque::new(),
         }
     }
 
@@ -58,6 +72,25 @@ impl Mind {
 
     pub fn compensation(&self) -> Compensation {
         self.compensation
+    }
+
+    /// How answers are executed, where they are chunks.
+    pub fn chunks(&self) -> Option<Chunks> {
+        match self.compensation {
+            Compensation::Chunks { every } => Contract::ChunkRover.chunks(every.map(|every| every as usize)),
+            _ => None,
+        }
+    }
+
+    /// Steps that are frozen of the next chunk: the most that one of the last took.
+    pub fn expected_delay(&self) -> usize {
+        self.delays.iter().copied().max().unwrap_or(0)
+    }
+
+    /// A chunk took so many steps.
+    pub fn took(&mut self, delay: usize) {
+        self.delays.push_front(delay);
+        self.delays.truncate(DELAYS);
     }
 
     pub fn set_setup(&mut self, setup: Arc<Setup>) {
@@ -87,7 +120,14 @@ impl Mind {
 
     /// The inputs of the network for a frame, which a compensation may move ahead by the expected latency (but not the depth
     /// image).
-    pub fn encode(&self, contract: Contract, observation: &Observation, in_force: Command, out: &mut Vec<Tensor>) {
+    pub fn encode(
+        &self,
+        contract: Contract,
+        observation: &Observation,
+        frozen: &[Command],
+        in_force: Command,
+        out: &mut Vec<Tensor>,
+    ) {
         let world = &self.setup.world;
         let past = self.seen.iter().map(AsRef::as_ref);
         let moved;
@@ -97,7 +137,8 @@ impl Mind {
         } else {
             observation
         };
-        contract.encode(&Input::new(now, past, self.cruise), world.lidar.max_range, out);
+        let input = Input { frozen, ..Input::new(now, past, self.cruise) };
+        contract.encode(&input, world.lidar.max_range, out);
     }
 
     fn ahead(&self, observation: &Observation, in_force: Command) -> Observation {
@@ -107,10 +148,12 @@ impl Mind {
 
     /// The command of a network's output.
     pub fn decode(&self, output: &[f32]) -> Thought {
-        // All contracts of a robot decode alike: a recorded run needs no network to tell which it was.
-        match Contract::of(&self.setup.world.robot)[0].decode(output, self.cruise) {
-            Ok(command) => command.into(),
-            Err(_) => Thought { command: self.safe_command(), safe: true },
+        // Contracts of a robot whose outputs are of a length decode alike: a recorded run needs no network to tell which it was.
+        let contracts = Contract::of(&self.setup.world.robot);
+        let contract = contracts.iter().find(|contract| contract.output_len() == output.len()).unwrap_or(&contracts[0]);
+        match contract.decode_all(output, self.cruise) {
+            Ok(commands) => Thought { commands: commands.into(), safe: false },
+            Err(_) => Thought { safe: true, ..self.safe_command().into() },
         }
     }
 
@@ -134,13 +177,14 @@ impl Mind {
     /// What comes into force when a thought made from `observation` arrives after `latency`.
     pub fn apply(&mut self, thought: &Thought, observation: &Observation, latency: Span) -> Command {
         self.expected = latency;
+        let command = thought.command();
         match (self.compensation, &self.setup.world.robot) {
             (Compensation::Governor, Robot::Rover(rover)) => {
                 let reaction = latency + self.setup.line.capture.rate.period();
                 let free = (free_ahead(&observation.scan, rover) - MARGIN).max(0.0);
-                pilot::governor(thought.command, safe_speed(free, rover.braking, reaction.secs()))
+                pilot::governor(command, safe_speed(free, rover.braking, reaction.secs()))
             }
-            _ => thought.command,
+            _ => command,
         }
     }
 }

@@ -50,6 +50,8 @@ pub struct Stats {
     pub inferences: u64,
     /// Outputs that were not finite, each replaced by the safe command.
     pub unusable: u64,
+    /// Chunks that were over before the next took over; their last command held meanwhile.
+    pub ran_out: u64,
     /// Physics broke down; the run says nothing.
     pub invalid: bool,
 }
@@ -66,6 +68,7 @@ impl Default for Stats {
             collisions: 0,
             inferences: 0,
             unusable: 0,
+            ran_out: 0,
             invalid: false,
         }
     }

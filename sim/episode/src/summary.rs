@@ -90,6 +90,8 @@ pub struct Summary {
     pub in_flight: u64,
     /// Outputs that were not finite.
     pub unusable: u64,
+    /// Action chunks that were over before the next took over.
+    pub ran_out: u64,
     /// `a - c` of applied frames.
     pub latency_ms: Percentiles,
     /// The measured link to a device elsewhere and back; half of it is how far its split may be off. Zero where there is none.
@@ -143,6 +145,7 @@ impl Summary {
             lost: counts.lost,
             in_flight: counts.in_flight,
             unusable: stats.unusable,
+            ran_out: stats.ran_out,
             latency_ms: Percentiles::of(&stats.latencies),
             link_all_out: None,
             link_ms: Percentiles::of(&stats.links),

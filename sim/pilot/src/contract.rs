@@ -1,9 +1,9 @@
 //! What a network is fed and what it answers.
 
 use plant::{Command, DepthImage, Observation, Pose, Robot};
-use timing::Span;
+use timing::{Chunks, Span};
 
-use crate::grid::GRID;
+use crate::grid::{GRID, Grid};
 use crate::motion::{relative, reproject};
 
 /// The contract of a robot's networks. Every tensor is `f32`, row-major, with a batch of 1 as its first axis.
@@ -22,6 +22,15 @@ use crate::motion::{relative, reproject};
 /// |---|---|---|
 /// | `depth` | `[N, 1, 48, 64]` | the depth camera's newest image: depth along the optical axis / 10 m in [0, 1], 1 where nothing is met; row 0 at the top, column 0 at the left. Other resolutions are resampled: the nearest depth within each pixel |
 ///
+/// [`Contract::ChunkRover`]: scan and state as above, and
+///
+/// | tensor | shape | what |
+/// |---|---|---|
+/// | `prefix` | `[N, 16, 3]` | the *frozen prefix*, the commands that will hold until the answer can: row k, from k to k + 1 times 50 ms after the capture, is speed / (2 m/s), yaw rate / (2 rad/s), 1; rows from where the answer takes over are 0. All 0 where nothing is frozen |
+/// | out `chunk` | `[N, 16, 65]` | logits of the same classes for the commands k times 50 ms after the capture. Those of frozen rows are not looked at |
+///
+/// Commands of a chunk take hold one by one with `compensation = "chunks"`; with any other the first is all that counts.
+///
 /// [`Contract::Balancer`]:
 ///
 /// | tensor | shape | what |
@@ -36,6 +45,8 @@ pub enum Contract {
     Rover,
     /// Scan, state and depth image in, logits of the action grid out.
     CameraRover,
+    /// Scan, state and frozen prefix in, logits of the action grid out for this and the next instants.
+    ChunkRover,
     /// The body's state in, acceleration out.
     Balancer,
 }
@@ -67,6 +78,8 @@ pub struct Input<'a> {
     pub earlier: [&'a Observation; 2],
     /// The speed wanted where the way is free, m/s.
     pub cruise: f64,
+    /// The commands that will hold until the answer can, one a step of a chunk.
+    pub frozen: &'a [Command],
 }
 
 impl<'a> Input<'a> {
@@ -82,7 +95,7 @@ impl<'a> Input<'a> {
                 }
             }
         }
-        Self { now, earlier, cruise }
+        Self { now, earlier, cruise, frozen: &[] }
     }
 }
 
@@ -103,6 +116,8 @@ pub enum NotFinite {
 }
 
 const BEAMS: usize = 360;
+/// Commands in a chunk.
+const STEPS: usize = 16;
 /// Rows and columns of the depth image.
 const IMAGE: [usize; 2] = [48, 64];
 /// What a range or depth of 1 stands for, metres.
@@ -118,10 +133,13 @@ impl Contract {
     /// How much older than the newest the two earlier scans are.
     pub const LOOK_BACK: [Span; 2] = [Span(100_000_000), Span(200_000_000)];
 
+    /// Commands in an answer of [`Contract::ChunkRover`], and the time between them.
+    pub const CHUNK: (usize, Span) = (STEPS, Span(50_000_000));
+
     /// The contracts that a robot's networks may follow; the first is what it needs no further sensor for.
     pub fn of(robot: &Robot) -> &'static [Self] {
         match robot {
-            Robot::Rover(_) => &[Self::Rover, Self::CameraRover],
+            Robot::Rover(_) => &[Self::Rover, Self::CameraRover, Self::ChunkRover],
             Robot::Balancer(_) => &[Self::Balancer],
         }
     }
@@ -129,7 +147,7 @@ impl Contract {
     /// The contract whose inputs have these names, in any order.
     pub fn named<'n>(names: impl Iterator<Item = &'n str>) -> Option<Self> {
         let names: Vec<&str> = names.collect();
-        [Self::Rover, Self::CameraRover, Self::Balancer].into_iter().find(|contract| {
+        [Self::Rover, Self::CameraRover, Self::ChunkRover, Self::Balancer].into_iter().find(|contract| {
             let inputs = contract.inputs();
             inputs.len() == names.len() && inputs.iter().all(|input| names.contains(&input.name))
         })
@@ -140,29 +158,34 @@ impl Contract {
         self == Self::CameraRover
     }
 
+    /// How its answers are executed where they are chunks, asked for every so many steps; `None` where an answer is one command.
+    pub fn chunks(self, every: Option<usize>) -> Option<Chunks> {
+        let (horizon, period) = Self::CHUNK;
+        (self == Self::ChunkRover).then_some(Chunks { period, horizon, every })
+    }
+
     /// What it is fed.
     pub fn inputs(self) -> &'static [TensorSpec] {
         match self {
             Self::Rover => &[SCAN, STATE],
             Self::CameraRover => &[SCAN, STATE, DEPTH],
+            Self::ChunkRover => &[SCAN, STATE, PREFIX],
             Self::Balancer => &[TensorSpec { name: "body", shape: &[1, 4] }],
         }
     }
 
-    /// The name of what it answers.
-    pub fn output(self) -> &'static str {
+    /// Name and shape of what it answers.
+    pub fn output(self) -> TensorSpec {
         match self {
-            Self::Rover | Self::CameraRover => "logits",
-            Self::Balancer => "acceleration",
+            Self::Rover | Self::CameraRover => TensorSpec { name: "logits", shape: &[1, Grid::LEN] },
+            Self::ChunkRover => TensorSpec { name: "chunk", shape: &[1, STEPS, Grid::LEN] },
+            Self::Balancer => TensorSpec { name: "acceleration", shape: &[1, 1] },
         }
     }
 
     /// How many numbers it answers.
     pub fn output_len(self) -> usize {
-        match self {
-            Self::Rover | Self::CameraRover => GRID.len(),
-            Self::Balancer => 1,
-        }
+        self.output().shape.iter().product()
     }
 
     /// Fills the inputs, reusing the buffers of `out`. `max_range` is what the scanner returns where it meets nothing, metres.
@@ -174,12 +197,14 @@ impl Contract {
             tensor.data.clear();
         }
         match self {
-            Self::Rover | Self::CameraRover => {
-                let [scan, state, image @ ..] = &mut out[..] else { return };
+            Self::Rover | Self::CameraRover | Self::ChunkRover => {
+                let [scan, state, more @ ..] = &mut out[..] else { return };
                 scans(input, max_range as f32, &mut scan.data);
                 state.data.extend(rover_state(input));
-                if let [image] = image {
-                    depths(input.now.depth.as_ref(), &mut image.data);
+                match more {
+                    [image] if self == Self::CameraRover => depths(input.now.depth.as_ref(), &mut image.data),
+                    [prefix] => frozen(input.frozen, &mut prefix.data),
+                    _ => {}
                 }
             }
             Self::Balancer => {
@@ -190,11 +215,19 @@ impl Contract {
         }
     }
 
-    /// The command of an output, at the cruise speed its input was encoded with.
+    /// The command of an output, at the cruise speed its input was encoded with; of a chunk, its first.
     ///
     /// # Errors
     /// When the output is not what the contract says: the safe command is the caller's.
     pub fn decode(self, output: &[f32], cruise: f64) -> Result<Command, NotFinite> {
+        self.decode_all(output, cruise).map(|commands| commands[0])
+    }
+
+    /// All commands of an output, at least one.
+    ///
+    /// # Errors
+    /// As for [`Contract::decode`].
+    pub fn decode_all(self, output: &[f32], cruise: f64) -> Result<Vec<Command>, NotFinite> {
         if output.len() < self.output_len() {
             return Err(NotFinite::Length { found: output.len(), expected: self.output_len() });
         }
@@ -203,8 +236,10 @@ impl Contract {
             return Err(NotFinite::At(at));
         }
         Ok(match self {
-            Self::Rover | Self::CameraRover => GRID.decide(output, cruise),
-            Self::Balancer => Command::Acceleration { base: f64::from(output[0]) },
+            Self::Rover | Self::CameraRover | Self::ChunkRover => {
+                output.chunks_exact(Grid::LEN).map(|logits| GRID.decide(logits, cruise)).collect()
+            }
+            Self::Balancer => vec![Command::Acceleration { base: f64::from(output[0]) }],
         })
     }
 }
@@ -212,6 +247,7 @@ impl Contract {
 const SCAN: TensorSpec = TensorSpec { name: "scan", shape: &[1, 3, BEAMS] };
 const STATE: TensorSpec = TensorSpec { name: "state", shape: &[1, 6] };
 const DEPTH: TensorSpec = TensorSpec { name: "depth", shape: &[1, 1, IMAGE[0], IMAGE[1]] };
+const PREFIX: TensorSpec = TensorSpec { name: "prefix", shape: &[1, STEPS, 3] };
 
 /// The newest scan, and the earlier ones as they would look from where it was made.
 fn scans(input: &Input, max: f32, out: &mut Vec<f32>) {
@@ -237,6 +273,16 @@ fn rover_state(input: &Input) -> [f32; 6] {
     let (near, cos, sin) =
         if distance > 0.0 { ((distance / GOAL).min(1.0), x / distance, y / distance) } else { (1.0, 1.0, 0.0) };
     [robot.linear / SPEED, robot.angular / YAW_RATE, near, cos, sin, input.cruise / SPEED].map(|x| x as f32)
+}
+
+/// A row for each step of a chunk: what will be commanded, and whether that is frozen.
+fn frozen(commands: &[Command], out: &mut Vec<f32>) {
+    out.resize(STEPS * 3, 0.0);
+    for (row, command) in out.chunks_exact_mut(3).zip(commands) {
+        if let Command::Twist { linear, angular } = command {
+            row.copy_from_slice(&[(linear / SPEED) as f32, (angular / YAW_RATE) as f32, 1.0]);
+        }
+    }
 }
 
 /// Ranges in units of [`RANGE`], resampled to [`BEAMS`]: the nearest return within each wide beam, or the beam that a narrow

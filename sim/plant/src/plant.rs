@@ -1,5 +1,6 @@
 //! The changing state and the step.
 
+mod ahead;
 mod collide;
 mod observe;
 

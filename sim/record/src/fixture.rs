@@ -199,6 +199,7 @@ pub(crate) fn summary() -> Summary {
         lost: 1,
         in_flight: 0,
         unusable: 1,
+        ran_out: 0,
         latency_ms: episode::Percentiles::default(),
         link_ms: episode::Percentiles::default(),
         link_all_out: None,

@@ -142,6 +142,7 @@ impl Message for Summary {
         field("lost", Kind::Integer, "inferences that missed the deadline or failed"),
         field("in_flight", Kind::Integer, "frames on the way at the end"),
         field("unusable", Kind::Integer, "outputs that were not finite"),
+        field("ran_out", Kind::Integer, "action chunks that were over before the next took over"),
         field("latency_ms", Kind::Table(&["p50", "p90", "p99", "max"]), "a - c of applied frames"),
         field("link_ms", Kind::Table(&["p50", "p90", "p99", "max"]), "measured link to a device elsewhere, both ways"),
         field("age_ms", Kind::Table(&["p50", "p99", "max"]), "age of the command in force"),

@@ -87,9 +87,15 @@ pub enum Compensation {
     Predict,
     /// Drive no faster than the measured latency allows, `v <= v_max(latency)`.
     Governor,
+    /// The network answers with its next commands, and each takes hold at the instant that it is meant for: prefix-frozen action
+    /// chunks.
+    Chunks {
+        /// Steps from one asking to the next at the least; as often as the latency allows if `None`.
+        every: Option<u32>,
+    },
 }
 
-const COMPENSATIONS: &str = "hold, watchdog:MS, predict or governor, such as watchdog:150";
+const COMPENSATIONS: &str = "hold, watchdog:MS, predict, governor, chunks or chunks:STEPS, such as watchdog:150";
 
 impl fmt::Display for Compensation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,6 +104,8 @@ impl fmt::Display for Compensation {
             Self::Watchdog { stale_ms } => write!(f, "watchdog:{stale_ms}"),
             Self::Predict => write!(f, "predict"),
             Self::Governor => write!(f, "governor"),
+            Self::Chunks { every: None } => write!(f, "chunks"),
+            Self::Chunks { every: Some(steps) } => write!(f, "chunks:{steps}"),
         }
     }
 }
@@ -112,8 +120,16 @@ impl FromStr for Compensation {
             ("watchdog", _) => Ok(Self::Watchdog { stale_ms: milliseconds("compensation", text, rest)? }),
             ("predict", None) => Ok(Self::Predict),
             ("governor", None) => Ok(Self::Governor),
+            ("chunks", None) => Ok(Self::Chunks { every: None }),
+            ("chunks", Some(rest)) => {
+                let steps = rest.parse().ok().filter(|steps| (1..=1000).contains(steps));
+                let expected = "expected chunks:STEPS with STEPS from 1 to 1000, such as chunks:4";
+                steps
+                    .map(|steps| Self::Chunks { every: Some(steps) })
+                    .ok_or_else(|| format!("found compensation `{text}`; {expected}"))
+            }
             _ => {
-                let words = ["hold", "watchdog", "predict", "governor"];
+                let words = ["hold", "watchdog", "predict", "governor", "chunks"];
                 let guess = did_you_mean(nearest(word, words).filter(|guess| *guess != word));
                 Err(format!("found compensation `{text}`; {guess}expected {COMPENSATIONS}"))
             }
@@ -178,7 +194,7 @@ macro_rules! string_in_files {
 }
 
 string_in_files!(Latency, "^(measured|zero|(fixed|service):[0-9.]+|(replay|profile|device):.+)$", LATENCIES);
-string_in_files!(Compensation, "^(hold|watchdog:[0-9.]+|predict|governor)$", COMPENSATIONS);
+string_in_files!(Compensation, "^(hold|watchdog:[0-9.]+|predict|governor|chunks(:[0-9]+)?)$", COMPENSATIONS);
 
 #[cfg(test)]
 mod tests {
@@ -197,7 +213,7 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Latency>().unwrap().to_string(), text);
         }
-        for text in ["hold", "watchdog:150", "predict", "governor"] {
+        for text in ["hold", "watchdog:150", "predict", "governor", "chunks", "chunks:4"] {
             assert_eq!(text.parse::<Compensation>().unwrap().to_string(), text);
         }
         assert_eq!("fixed:20ms".parse::<Latency>(), Ok(Latency::Fixed(20.0)));
@@ -216,6 +232,9 @@ mod tests {
         }
         for text in ["", "zero:1", "replay:", "profile", "100"] {
             assert!(error(text).contains("expected measured"), "{}", error(text));
+        }
+        for text in ["chunks:", "chunks:0", "chunks:1.5"] {
+            assert!(text.parse::<Compensation>().unwrap_err().contains("with STEPS from 1 to 1000"), "{text}");
         }
         assert!("watch:3".parse::<Compensation>().unwrap_err().contains("did you mean `watchdog`?"));
     }

@@ -50,14 +50,27 @@ pub struct Budget {
     pub period_ms: f64,
     /// Distance of two control instants, ms; 0 when results take hold at once.
     pub control_ms: f64,
-    /// Sensing, links, dead time and the actuator's lag, ms.
+    /// Sensing, links, dead time and the actuator's lag, ms; and the mean delay of a modelled network.
     pub other_ms: f64,
+    /// The modelled network, if there is one.
+    pub network: Option<OverNetwork>,
     /// Each speed.
     pub speeds: Vec<AtSpeed>,
     /// Whether every measurement among the candidates can be relied upon.
     pub certified: bool,
     /// The models and devices that are judged.
     pub candidates: Vec<Candidate>,
+}
+
+/// What a modelled network adds to the reaction. Losses and waits for the link are in the experiment alone.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OverNetwork {
+    /// Its name.
+    pub name: String,
+    /// Mean of a frame and its answer together, ms: propagation, jitter and bytes over bandwidth. The formula counts it.
+    pub mean_ms: f64,
+    /// The longest, ms: jitter ends at eight means.
+    pub longest_ms: f64,
 }
 
 /// One speed. Latencies are milliseconds of pure delay (pre-processing to post-processing) unless they say otherwise.
@@ -109,6 +122,11 @@ pub fn budget(
         period_ms: setup.line.capture.rate.period_secs() * 1e3,
         control_ms: setup.line.control.longest_wait().ms(),
         other_ms: other_ms(&setup, rover),
+        network: setup.line.network.as_ref().map(|network| OverNetwork {
+            name: network.name.clone(),
+            mean_ms: network.mean_delay().ms(),
+            longest_ms: network.longest_delay().ms(),
+        }),
         speeds: Vec::new(),
         certified: candidates.iter().all(|candidate| candidate.trusted),
         candidates,
@@ -185,7 +203,8 @@ fn rover(setup: &Setup) -> Result<&Rover, StudyError> {
 }
 
 fn other_ms(setup: &Setup, rover: &Rover) -> f64 {
-    (setup.line.around() + rover.lag).ms()
+    let network = setup.line.network.as_ref().map_or(Span::ZERO, |network| network.mean_delay());
+    (setup.line.around() + network + rover.lag).ms()
 }
 
 /// Whether two seeds of one phase are one episode.
@@ -196,7 +215,8 @@ fn phases_only(scenario: &Scenario) -> Result<bool, StudyError> {
     other.seed = a.world.seed;
     let noise = a.world.lidar.noise > 0.0 || a.world.camera.is_some();
     let sees_noise = matches!(a.pilot, PilotSpec::Network { .. });
-    Ok(other == *a.world && !(noise && sees_noise))
+    let steady = a.line.network.as_ref().is_none_or(|network| network.steady());
+    Ok(other == *a.world && !(noise && sees_noise) && steady)
 }
 
 /// Whether an episode with this pure delay goes wrong.

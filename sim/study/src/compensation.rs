@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use scenario::{Compensation, Latency, Outcome, Seeds};
+use scenario::{Compensation, Latency, Outcome, Seeds, Setup};
 use serde::Serialize;
 use timing::Source;
 
@@ -96,6 +96,8 @@ pub struct WayReport {
     pub slower_cases: usize,
     /// By how much it is slower than without latency, over the cases in which both reached the goal.
     pub slower_than_no_latency_s: Option<Estimate>,
+    /// Action chunks that were over before the next took over.
+    pub ran_out: u64,
 }
 
 /// A way against the first, on the same cases.
@@ -130,9 +132,10 @@ pub fn compensation(
     let measuring = Measuring { samples: plan.samples, device: plan.device };
     let courses = std::slice::from_ref(plan.course);
     let contestant = Contestant::prepare(&entrant, courses, load, &measuring, progress)?;
-    let cases = drive_all(plan, &contestant, load, progress)?;
+    let (ways, left_out) = possible(plan, &contestant)?;
+    let cases = drive_all(plan, &ways, &contestant, load, progress)?;
     let names: Vec<String> =
-        std::iter::once(REFERENCE.to_owned()).chain(plan.ways.iter().map(Compensation::to_string)).collect();
+        std::iter::once(REFERENCE.to_owned()).chain(ways.iter().map(Compensation::to_string)).collect();
     let ways: Vec<WayReport> =
         names.iter().zip(&cases).map(|(name, own)| way(name, own, &cases[1], &cases[0])).collect();
     let tests = tests(&names[1..], &cases[1..]);
@@ -164,7 +167,7 @@ pub fn compensation(
         trusted: complaints.is_empty(),
         complaints,
         findings: words::findings(&ways, &tests),
-        left_out: left_out(plan, info.is_some()),
+        left_out,
         ways,
         tests,
     })
@@ -189,6 +192,7 @@ fn own_pilot(course: &Course) -> Result<String, StudyError> {
 /// The cases of the pilot without latency, then those of each way.
 fn drive_all(
     plan: &CompensationPlan,
+    ways: &[Compensation],
     contestant: &Contestant,
     load: &Load,
     progress: &dyn Progress,
@@ -196,7 +200,7 @@ fn drive_all(
     let source = contestant.sources.first().cloned().unwrap_or(Source::ZERO);
     let seeds = plan.seeds.all();
     let conditions =
-        std::iter::once((Compensation::Hold, Source::ZERO)).chain(plan.ways.iter().map(|way| (*way, source.clone())));
+        std::iter::once((Compensation::Hold, Source::ZERO)).chain(ways.iter().map(|way| (*way, source.clone())));
     let mut tasks = Vec::new();
     for (way, source) in conditions {
         tasks.extend(seeds.iter().map(|&seed| (way, source.clone(), seed)));
@@ -231,6 +235,7 @@ fn way(name: &str, own: &[Trial], first: &[Trial], reference: &[Trial]) -> WayRe
         slower_s: mean(&than_first),
         slower_cases: than_first.len(),
         slower_than_no_latency_s: mean(&slower(reference)),
+        ran_out: own.iter().map(|trial| trial.ran_out).sum(),
     }
 }
 
@@ -260,15 +265,24 @@ fn tests(names: &[String], cases: &[Vec<Trial>]) -> Vec<WayTest> {
     who.into_iter().zip(Paired::all(&pairs)).map(test).collect()
 }
 
-fn left_out(plan: &CompensationPlan, network: bool) -> Vec<String> {
-    let mut left_out = vec![
-        "prefix-frozen action chunks: they need a network that answers with the next H actions at once. Those that ship answer \
-         with one; asking them H times about predicted states would cost H inferences, and the expert's plan in their place \
-         would compare another driver."
-            .to_owned(),
-    ];
-    if plan.ways.contains(&Compensation::Predict) && !network {
+/// The ways that this pilot can go, and what is not compared and why. A way named first is what the others are compared with, so
+/// that it must be possible.
+fn possible(plan: &CompensationPlan, contestant: &Contestant) -> Result<(Vec<Compensation>, Vec<String>), StudyError> {
+    let mut left_out = Vec::new();
+    let mut setup = plan.course.setup(plan.course.scenario.seed)?;
+    setup.pilot = pilot_named(&contestant.name, &setup)?;
+    let source = contestant.sources.first().cloned().unwrap_or(Source::ZERO);
+    let mut ways = Vec::new();
+    for (i, way) in plan.ways.iter().enumerate() {
+        let way_setup = Setup { compensation: *way, ..setup.clone() };
+        match episode::chunks_possible(contestant.contract, &way_setup, &source) {
+            Ok(()) => ways.push(*way),
+            Err(why) if i == 0 => return Err(why.into()),
+            Err(why) => left_out.push(format!("{way}: {why}")),
+        }
+    }
+    if ways.contains(&Compensation::Predict) && contestant.contract.is_none() {
         left_out.push("predict moves what a network is fed; this pilot has none, so it is the same as hold".into());
     }
-    left_out
+    Ok((ways, left_out))
 }

@@ -266,11 +266,11 @@ fn asked(robot: &Robot) -> String {
     let mut text = "the contract asks, with N frames in a batch, all f32:".to_owned();
     for (i, contract) in Contract::of(robot).iter().enumerate() {
         text.push_str(if i == 0 { "" } else { "\n  or" });
-        for input in contract.inputs() {
-            let axes: Vec<String> = input.shape[1..].iter().map(|n| format!(", {n}")).collect();
-            let _ = write!(text, "\n  in   {:14} [N{}]", input.name, axes.concat());
+        let output = contract.output();
+        for (way, tensor) in contract.inputs().iter().map(|input| ("in ", input)).chain([("out", &output)]) {
+            let axes: Vec<String> = tensor.shape[1..].iter().map(|n| format!(", {n}")).collect();
+            let _ = write!(text, "\n  {way}  {:14} [N{}]", tensor.name, axes.concat());
         }
-        let _ = write!(text, "\n  out  {:14} [N, {}]", contract.output(), contract.output_len());
     }
     text
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use episode::{Episode, Failure, Prediction, Request, Status, batch_size, fit};
+use episode::{Episode, Failure, Prediction, Request, Status, batch_size, chunks_possible, fit};
 use pilot::Contract;
 use runtime::Rows;
 use scenario::{Outcome, PilotSpec, Setup};
@@ -53,6 +53,8 @@ pub struct Trial {
     pub lost: u64,
     /// Outputs that were not finite.
     pub unusable: u64,
+    /// Action chunks that were over before the next took over.
+    pub ran_out: u64,
     /// Why inferences failed.
     pub failures: Vec<String>,
     /// Physics broke down.
@@ -135,6 +137,7 @@ pub(crate) async fn ride(
             if contract.needs_camera() {
                 setup.give_camera();
             }
+            chunks_possible(Some(contract), &setup, &source)?;
             Some(Network::take(seat, name, contract).await?)
         }
         _ => None,
@@ -206,6 +209,7 @@ pub(crate) fn trial(episode: &Episode, failures: Vec<String>) -> Trial {
         superseded: counts.superseded,
         lost: counts.lost,
         unusable: stats.unusable,
+        ran_out: stats.ran_out,
         failures,
         invalid: stats.invalid,
         digest: episode.digest(),

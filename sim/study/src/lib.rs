@@ -29,6 +29,7 @@ mod latency;
 mod page;
 mod phase;
 mod pool;
+mod prober;
 mod proportion;
 mod report;
 mod roofline;
@@ -40,7 +41,7 @@ mod verdict;
 
 pub use ages::Ages;
 pub use blame::{Accused, Blame, Inquiry, Interval, Part, Tried, Verdict, WhatIf, blame, blame_chart};
-pub use budget::{AtSpeed, Budget, Question, budget, budget_chart};
+pub use budget::{AtSpeed, Budget, OverNetwork, Question, budget, budget_chart};
 pub use candidates::{Candidate, devices, measured, modelled, stored};
 pub use chart::{latency_chart, success_chart};
 pub use compare::{Plan, compare};
@@ -60,6 +61,7 @@ pub use latency::{engine_name, pilot_named, runtime_line, source, source_of, tra
 pub use page::page;
 pub use phase::{Diagram, phase_chart, phase_grid};
 pub use pool::{Load, Progress};
+pub use prober::Prober;
 pub use proportion::{CONFIDENCE, Estimate, Pairs, holm, mean_effect, wilson};
 pub use report::{
     AgeMs, Case, Comparison, Driven, LatencyMs, ModelReport, Paired, ScenarioReport, ScenarioSource, SeedSource,

@@ -4,7 +4,7 @@ use plotters::prelude::{RGBColor, Rectangle};
 use plotters::style::Color;
 use plotters::style::text_anchor::HPos;
 use scenario::{Scenario, Seeds, SweepPlan, sweep_of};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::budget::analytic;
 use crate::candidates::Candidate;
@@ -12,10 +12,12 @@ use crate::chart::{Area, Drawn, INK, REAL, Ticks, dashed, dot, failed, line, svg
 use crate::{Row, StudyError};
 
 /// Collisions over speed and pure delay.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Diagram {
     /// Name of the scenario.
     pub scenario: String,
+    /// Who drives.
+    pub pilot: String,
     /// The scenario's own speed, m/s.
     pub own_speed: f64,
     /// m/s, rising.
@@ -30,12 +32,13 @@ pub struct Diagram {
     pub boundary: Vec<Border>,
     /// Whether every measurement among the candidates can be relied upon.
     pub certified: bool,
-    /// Models and devices, by rising latency.
+    /// Models and devices, by rising latency; not read back.
+    #[serde(skip_deserializing)]
     pub candidates: Vec<Candidate>,
 }
 
 /// The analytic boundary at a speed.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Border {
     /// m/s.
     pub v: f64,
@@ -76,9 +79,11 @@ impl Diagram {
             }
         }
         candidates.sort_by(|a, b| a.judged_ms.total_cmp(&b.judged_ms).then_with(|| a.name.cmp(&b.name)));
+        let setup = scenario.setup(scenario.seed)?;
         Ok(Self {
             scenario: scenario.name().to_owned(),
-            own_speed: scenario.setup(scenario.seed)?.cruise,
+            pilot: setup.pilot.name().to_owned(),
+            own_speed: setup.cruise,
             seeds: plan.seeds.all().len(),
             collided: hits.chunks(latencies.len().max(1)).map(<[usize]>::to_vec).collect(),
             speeds,
@@ -87,6 +92,26 @@ impl Diagram {
             certified: candidates.iter().all(|candidate| candidate.trusted),
             candidates,
         })
+    }
+}
+
+impl Diagram {
+    /// Reads what `deadtime phase` wrote.
+    ///
+    /// # Errors
+    /// In words: the file is not there, or is no such thing.
+    pub fn load(path: &std::path::Path) -> Result<Self, String> {
+        let failed = |why: String| format!("{}: {why}", path.display());
+        let text = std::fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;
+        let diagram: Self = serde_json::from_str(&text).map_err(|e| failed(e.to_string()))?;
+        let (rows, columns) = (diagram.speeds.len(), diagram.latencies.len());
+        let whole = diagram.collided.len() == rows && diagram.collided.iter().all(|row| row.len() == columns);
+        let rises = |values: &[f64]| values.len() > 1 && values.is_sorted_by(|a, b| a < b);
+        if whole && rises(&diagram.speeds) && rises(&diagram.latencies) {
+            Ok(diagram)
+        } else {
+            Err(failed("expected rising speeds and latencies, and a number for each pair of them".into()))
+        }
     }
 }
 
@@ -331,6 +356,7 @@ mod tests {
         };
         let diagram = Diagram {
             scenario: "braking".into(),
+            pilot: "brake_on_sight".into(),
             own_speed: 2.0,
             speeds: vec![1.5, 2.0],
             latencies: vec![0.0, 100.0, 200.0],

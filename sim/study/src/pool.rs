@@ -44,7 +44,12 @@ pub(crate) struct Seat<'a> {
     held: RefCell<Option<(String, Rc<Rows>)>>,
 }
 
-impl Seat<'_> {
+impl<'a> Seat<'a> {
+    /// Without a network at first.
+    pub fn new(load: &'a Load<'a>) -> Self {
+        Self { load, held: RefCell::new(None) }
+    }
+
     /// The network of a model, the one at hand if it is the same; otherwise as soon as nobody needs that one any more.
     pub async fn take(&self, model: &str) -> Result<Rc<Rows>, StudyError> {
         poll_fn(|_| {
@@ -67,7 +72,7 @@ impl Seat<'_> {
     }
 
     /// Runs the rows that wait, although they fill no call.
-    fn settle(&self) -> bool {
+    pub fn settle(&self) -> bool {
         self.held.borrow().as_ref().is_some_and(|(_, rows)| rows.settle())
     }
 }
@@ -100,7 +105,7 @@ pub(crate) fn run_in<Task: Sync, Done: Send>(
     std::thread::scope(|scope| {
         for _ in 0..jobs {
             scope.spawn(|| {
-                let seat = Seat { load, held: RefCell::new(None) };
+                let seat = Seat::new(load);
                 let one = async |(i, task)| {
                     let result = work(&seat, task).await;
                     failed.fetch_or(result.is_err(), Ordering::Relaxed);

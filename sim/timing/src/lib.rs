@@ -3,6 +3,7 @@
 //! Pure data and maths. Simulated time is integer nanoseconds; nothing here reads a clock, and every draw is a hash of
 //! a seed and what the draw is for.
 
+mod chunks;
 mod device;
 mod formulas;
 mod hash;
@@ -13,6 +14,7 @@ mod source;
 mod stage;
 mod time;
 
+pub use chunks::{Chunks, Infeasible};
 pub use device::{Body, Device, Heat, Thermal, Warmth};
 pub use formulas::*;
 pub use hash::{Stream, draw, draw_unit};

@@ -13,7 +13,7 @@ use End::{Finish, Lost, Unknown};
 
 use crate::network::{Channel, Sent};
 use crate::source::{Source, idle_before};
-use crate::{Clock, Heat, Network, Schedule, ServiceTime, SimTime, Span, Stage, Warmth};
+use crate::{Chunks, Clock, Heat, Network, Schedule, ServiceTime, SimTime, Span, Stage, Warmth};
 
 /// When results may become commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -250,6 +250,9 @@ pub struct Line {
     pipeline: [SimTime; 3],
     freed: Option<SimTime>,
     in_force: Option<Frame>,
+    /// Set where answers are chunks, and when the newest frame was captured that was asked about.
+    chunks: Option<Chunks>,
+    asked: Option<SimTime>,
     counts: Counts,
     ended: VecDeque<(Frame, Fate)>,
 }
@@ -272,6 +275,8 @@ impl Line {
             pipeline: [SimTime::ZERO; 3],
             freed: None,
             in_force: None,
+            chunks: None,
+            asked: None,
             counts: Counts::default(),
             ended: VecDeque::new(),
         }
@@ -304,6 +309,17 @@ impl Line {
     /// An edit: inferences that start from now on have this deadline.
     pub fn set_deadline(&mut self, deadline: Option<Span>) {
         self.config.deadline = deadline;
+    }
+
+    /// How answers of several commands are executed, where they are: frames captured from now on are asked about one at a time,
+    /// and an answer takes hold at a step of its own.
+    pub fn set_chunks(&mut self, chunks: Option<Chunks>) {
+        self.chunks = chunks;
+    }
+
+    /// See [`Line::set_chunks`].
+    pub fn chunks(&self) -> Option<Chunks> {
+        self.chunks
     }
 
     /// For experiments: from now on the delays outside the device are those of `config`. Frames on their way keep theirs, and
@@ -456,7 +472,9 @@ impl Line {
             self.strays.push((back, frame));
         } else {
             frame.returned = Some(back);
-            frame.applied = Some(instant + self.config.dead_time);
+            let applied = instant + self.config.dead_time;
+            let at_a_step = |chunks: Chunks| chunks.at(frame.captured, chunks.delay(applied - frame.captured));
+            frame.applied = Some(self.chunks.map_or(applied, at_a_step));
             self.returning.push(frame);
         }
         self.end_passengers(frame, occupies, Fate::Superseded);
@@ -509,6 +527,11 @@ impl Line {
         self.captures += 1;
         self.counts.captured += 1;
         let mut frame = Frame::captured(id, now);
+        if self.chunks.is_some_and(|chunks| self.not_yet(chunks, now)) {
+            self.end(frame, Fate::Dropped);
+            return Event::Captured { id };
+        }
+        self.asked = Some(now);
         let sensed = now + self.config.sensing;
         match self.channel.out(self.config.network.as_deref(), self.config.seed, id, sensed) {
             Some(Sent { at, lost }) => {
@@ -522,6 +545,17 @@ impl Line {
             None => self.end(frame, Fate::Dropped),
         }
         Event::Captured { id }
+    }
+
+    /// Whether a frame captured now is not asked about: what will be commanded while it is on its way is not known yet, or the
+    /// answer before it is to be followed for longer.
+    fn not_yet(&self, chunks: Chunks, now: SimTime) -> bool {
+        let idle = self.outbound.is_empty()
+            && self.waiting.is_empty()
+            && self.serving.is_empty()
+            && self.returning.is_empty()
+            && self.strays.is_empty();
+        !idle || self.asked.is_some_and(|asked| now < chunks.at(asked, chunks.every.unwrap_or(0)))
     }
 
     fn next_arrival(&self) -> Option<SimTime> {

@@ -69,6 +69,29 @@ impl Network {
         Self { out: way(self.out), back: way(self.back), loss, ..self.clone() }
     }
 
+    /// Mean delay of a frame and its answer together, where neither waits for the link and the channel is good: propagation, mean jitter and
+    /// transmission.
+    pub fn mean_delay(&self) -> Span {
+        // Of an exponential distribution of mean 1 whose values beyond the cut are the cut.
+        self.delay_at(1.0 - libm::exp(-JITTER_CUT))
+    }
+
+    /// The longest that both can take together, likewise.
+    pub fn longest_delay(&self) -> Span {
+        self.delay_at(JITTER_CUT)
+    }
+
+    fn delay_at(&self, jitter: f64) -> Span {
+        let (frame, answer) = self.transmission();
+        self.out.delay + self.back.delay + frame + answer + (self.out.jitter + self.back.jitter).times(jitter)
+    }
+
+    /// Whether every frame takes the same and none gets lost.
+    pub fn steady(&self) -> bool {
+        let Loss { good, to_bad, .. } = self.loss;
+        self.out.jitter + self.back.jitter == Span::ZERO && good == 0.0 && to_bad == 0.0
+    }
+
     /// How long a frame, and an answer, occupies its direction.
     pub fn transmission(&self) -> (Span, Span) {
         let span = |bytes: u64, way: Way| Span((bytes as f64 * way.byte_ns).round_ties_even() as i64);
@@ -201,6 +224,19 @@ mod tests {
         assert_eq!(out(3, 12), Some(130));
         let twice = network.scaled(2.0);
         assert_eq!((twice.out.delay, twice.transmission().1), (Span(200), Span(20)));
+    }
+
+    #[test]
+    fn the_mean_delay_is_that_of_the_draws() {
+        let network = network();
+        // 10 + 20 ms of propagation, 2 + 2 of jitter less its cut, 5 microseconds each way for a kilobyte.
+        let expected = 30.01 + 4.0 * (1.0 - (-8f64).exp());
+        assert!((network.mean_delay().ms() - expected).abs() < 1e-5, "{}", network.mean_delay().ms());
+        let drawn = |stream| (0..100_000).map(|id| network.draw(5, stream, id, false).0.ms()).sum::<f64>() / 1e5;
+        let mean = drawn(Stream::LinkOut) + drawn(Stream::LinkBack) + 0.01;
+        assert!((mean - expected).abs() < 0.05, "{mean} against {expected}");
+        assert_eq!(network.longest_delay(), Span(62_010_000));
+        assert!(!network.steady());
     }
 
     #[test]

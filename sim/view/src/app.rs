@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bevy::app::AppExit;
+use bevy::input::keyboard::KeyboardInput;
 use bevy::log::LogPlugin;
 use bevy::prelude::*;
 use bevy::render::RenderPlugin;
@@ -11,11 +12,16 @@ use bevy::window::{PresentMode, PrimaryWindow, WindowResolution};
 use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPostUpdateSet, EguiPrimaryContextPass, egui};
 use bevy_panorbit_camera::{PanOrbitCameraPlugin, PanOrbitCameraSystemSet};
 
+use crate::gauge::Verdict;
 use crate::hud::Callout;
+use crate::memory::{self, Place, Scribe};
 use crate::sim_thread::SimThread;
 use crate::snapshot::Snapshot;
 use crate::work::{self, Work};
-use crate::{Desk, Launcher, Settings, ViewError, ViewOptions, camera, director, ghost, keys, ribbons, scene};
+use crate::{
+    Desk, Launcher, Settings, ViewError, ViewOptions, camera, director, dropped, film, ghost, keys, lanes, ribbons,
+    scene,
+};
 use crate::{shapes, theme, window};
 
 /// The newest snapshot; the same one for every system of a frame.
@@ -41,7 +47,17 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     let choices = [launcher.scenarios(), launcher.models(), launcher.runtimes(), launcher.profiles()];
     let mut desk = Desk::new(start.clone(), choices);
     desk.labs.sheets = launcher.labs();
+    desk.hint = options.first;
+    desk.toast = options.note;
+    let memory = options.memory;
+    if let Some((memory, _)) = &memory {
+        (desk.mode, desk.labs.open, desk.from_above) = (memory.theme, memory.labs, memory.from_above);
+    }
+    theme::turn(desk.mode);
     let link = SimThread::start(launcher, start, true).map_err(|e| ViewError::Thread(e.to_string()))?;
+    if let Some(log) = options.log {
+        desk.act(crate::Action::OpenLog(log));
+    }
     let newest = Newest(link.newest());
     let [width, height] = options.size;
     let primary = Window {
@@ -69,14 +85,24 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     .insert_resource(Fine(options.fine))
     .insert_resource(Shots(options.shots))
     .insert_resource(director::Director::new(options.script))
+    .insert_resource(Place(memory.as_ref().and_then(|(memory, _)| memory.place)))
+    .init_resource::<film::Studio>()
     .init_resource::<Work>()
     .init_resource::<camera::Stage>()
     .init_resource::<scene::Staged>()
     .add_systems(Startup, (camera::spawn, scene::light))
-    .add_systems(PreUpdate, (fetch, press).chain())
+    .add_systems(PreUpdate, (fetch, press, dropped::heed).chain().after(bevy::input::InputSystems))
     .add_systems(
         Update,
-        (director::direct, scene::stage, (scene::act, ghost::haunt, ribbons::lay, camera::follow), ghost::link).chain(),
+        (
+            memory::put_back,
+            director::direct,
+            camera::sky,
+            scene::stage,
+            (scene::act, lanes::act, ghost::haunt, ribbons::lay, camera::follow),
+            ghost::link,
+        )
+            .chain(),
     )
     // Labels stand where the camera of this frame sees their places.
     .configure_sets(
@@ -85,7 +111,10 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     )
     .add_systems(PostUpdate, scene::see_through.after(PanOrbitCameraSystemSet))
     .add_systems(EguiPrimaryContextPass, panels)
-    .add_systems(Last, (send, work::end_frame).chain());
+    .add_systems(Last, (memory::remember, film::roll, send, work::end_frame).chain());
+    if let Some((memory, path)) = memory {
+        app.insert_resource(Scribe::new(path, memory));
+    }
     match app.run() {
         AppExit::Success => Ok(()),
         AppExit::Error(code) => Err(ViewError::Ended(code.get())),
@@ -104,19 +133,37 @@ fn fetch(
     let before = newest.run;
     newest.0 = link.newest();
     desk.follow(&newest.0);
-    if let (true, Ok(mut window)) = (newest.run != before, windows.single_mut()) {
+    let turned = theme::mode() != desk.mode;
+    theme::turn(desk.mode);
+    if newest.run == before && !turned {
+        return;
+    }
+    if let Ok(mut window) = windows.single_mut() {
         window.title = format!("deadtime - {}", desk.settings.scenario);
+        window.window_theme = Some(theme::frame());
     }
 }
 
-/// Keys, unless a number is being typed.
-fn press(keyboard: Res<ButtonInput<KeyCode>>, mut desk: ResMut<Desk>, mut contexts: EguiContexts, work: Res<Work>) {
+/// Keys, unless a number is being typed. What moves within the panels belongs to them while something there has the focus.
+fn press(
+    mut pressed: MessageReader<KeyboardInput>,
+    held: Res<ButtonInput<KeyCode>>,
+    mut desk: ResMut<Desk>,
+    mut contexts: EguiContexts,
+    work: Res<Work>,
+) {
     let _clock = work.clock();
-    if contexts.ctx_mut().is_ok_and(|ctx| ctx.text_edit_focused()) {
-        return;
-    }
-    for action in keyboard.get_just_pressed().filter_map(|code| keys::action(*code)) {
-        desk.act(action);
+    let ctx = contexts.ctx_mut().ok();
+    let typing = ctx.as_ref().is_some_and(|ctx| ctx.text_edit_focused());
+    let focused = ctx.as_ref().is_some_and(|ctx| ctx.memory(|memory| memory.focused().is_some()));
+    let down = |keys: &[KeyCode]| held.any_pressed(keys.iter().copied());
+    let (ctrl, shift) = (down(&keys::CONTROL), down(&keys::SHIFT));
+    for input in pressed.read().filter(|input| input.state.is_pressed() && !input.repeat) {
+        let theirs = typing || focused && keys::MOVES.contains(&input.key_code);
+        let press = keys::Press { code: input.key_code, written: input.logical_key.clone(), ctrl, shift };
+        if let Some(action) = keys::action(&press).filter(|_| !theirs) {
+            desk.act(action);
+        }
     }
 }
 
@@ -137,6 +184,7 @@ fn panels(
         theme::dress(&ctx);
         return Ok(());
     }
+    theme::follow(&ctx);
     if let Ok(window) = windows.single() {
         let zoom = window::zoom(window.width(), window.height());
         if (ctx.zoom_factor() - zoom).abs() > 0.01 {
@@ -153,6 +201,7 @@ fn panels(
     stage.free = pointer.is_some_and(|at| {
         drawn.scene.contains(at) && ctx.layer_id_at(at).is_none_or(|l| l.order == egui::Order::Background)
     }) && !ctx.egui_is_using_pointer();
+    desk.dragging(ctx.input(|input| input.pointer.any_down() || input.pointer.any_released()));
     for action in drawn.actions {
         desk.act(action);
     }
@@ -180,7 +229,23 @@ fn callouts(newest: &Snapshot, eye: &Query<(&Camera, &GlobalTransform), With<cam
         let text = format!("decided on what was {:.0} ms ago", age.ms());
         call(shapes::place(at, 0.3), egui::vec2(-90.0, -70.0), text, theme::GHOST);
     }
+    for lane in newest.lanes.iter().filter(|_| newest.lanes.len() > 1) {
+        let at = [lane.robot.pose.x as f32, lane.robot.pose.y as f32];
+        let away = egui::vec2(0.0, -34.0 - 22.0 * lane.place as f32);
+        call(shapes::place(at, 0.25), away, lanes::letter(lane.place).to_string(), lanes::chip(lane.place));
+    }
+    if let Some(gauge) = scene.instruments.gauge.as_ref().filter(|gauge| gauge.verdict() != Verdict::Fits) {
+        let end = gauge.path.last().copied().unwrap_or_default();
+        call(shapes::place(end, 0.0), egui::vec2(90.0, 40.0), gauge.words(), gauge.colour());
+    }
     callouts
+}
+
+/// What a picture of this moment is called, without what it ends in.
+pub(crate) fn file_name(desk: &Desk, newest: &Snapshot) -> String {
+    let ms = newest.scene.as_ref().map_or(0.0, |scene| scene.now.secs() * 1e3);
+    let scenario: String = desk.settings.scenario.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
+    format!("deadtime-{scenario}-{ms:.0}ms")
 }
 
 /// Passes on what is to be passed on.
@@ -191,23 +256,22 @@ fn send(
     newest: Res<Newest>,
     shots: Res<Shots>,
     time: Res<Time<Real>>,
-    mut toast_until: Local<f32>,
+    mut toast: Local<(String, f32)>,
     mut exit: MessageWriter<AppExit>,
 ) {
     let orders = desk.take_orders();
     let refused: Vec<_> = orders.into_iter().filter_map(|order| link.order(order)).collect();
     desk.put_back(refused);
-    if !desk.toast.is_empty() && time.elapsed_secs() > *toast_until {
-        desk.toast.clear();
-    }
     if std::mem::take(&mut desk.shot) {
-        let at = newest.scene.as_ref().map_or(0.0, |scene| scene.now.secs());
-        let scenario: String =
-            desk.settings.scenario.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
-        let path = shots.0.join(format!("deadtime-{scenario}-{at:.2}s.png"));
+        let path = shots.0.join(file_name(&desk, &newest)).with_extension("png");
         desk.toast = format!("saved {}", path.display());
-        *toast_until = time.elapsed_secs() + 4.0;
         commands.spawn(Screenshot::primary_window()).observe(save_to_disk(path));
+    }
+    // A line stands for four seconds.
+    if desk.toast != toast.0 {
+        *toast = (desk.toast.clone(), time.elapsed_secs() + 4.0);
+    } else if time.elapsed_secs() > toast.1 {
+        desk.toast.clear();
     }
     if desk.quit {
         exit.write(AppExit::Success);

@@ -37,7 +37,7 @@ const HEIGHT: f32 = 9.5;
 pub(crate) fn spawn(mut commands: Commands, fine: Res<Fine>, adapter: Option<Res<RenderAdapterInfo>>) {
     // Bevy does not name wgpu's type.
     let software = adapter.is_some_and(|info| format!("{:?}", info.device_type) == "Cpu");
-    let sky = theme::scene(theme::SKY);
+    let sky = theme::scene(theme::sky());
     commands.insert_resource(ClearColor(sky));
     commands.spawn((
         Eye,
@@ -76,6 +76,24 @@ pub(crate) fn spawn(mut commands: Commands, fine: Res<Fine>, adapter: Option<Res
             ..default()
         },
     ));
+}
+
+/// The sky follows the mode.
+pub(crate) fn sky(
+    mut clear: ResMut<ClearColor>,
+    mut eyes: Query<(&mut Camera, &mut DistanceFog), With<Eye>>,
+    mut last: Local<Option<theme::Mode>>,
+) {
+    let mode = theme::mode();
+    if last.replace(mode) == Some(mode) {
+        return;
+    }
+    let sky = theme::scene(theme::sky());
+    clear.0 = sky;
+    for (mut camera, mut fog) in &mut eyes {
+        camera.clear_color = ClearColorConfig::Custom(sky);
+        fog.color = sky;
+    }
 }
 
 /// Keeps the robot in view.

@@ -5,7 +5,7 @@ use episode::Outcome;
 use scenario::{Compensation, Latency};
 
 use crate::desk::outcome_title;
-use crate::snapshot::{Ending, Phase, Snapshot};
+use crate::snapshot::{Blaming, Ending, Phase, Snapshot};
 use crate::{Action, Desk, Kept, Settings, hud, theme};
 
 /// What a card says.
@@ -17,6 +17,8 @@ pub(crate) struct Card {
     pub sentence: String,
     /// What to try next.
     pub advice: String,
+    /// Whose fault it was, where that was asked: in words, and numbers by name.
+    pub blame: Option<(String, Vec<(String, String)>)>,
     pub buttons: Vec<(String, Press)>,
 }
 
@@ -32,7 +34,7 @@ pub(crate) enum Press {
 /// The card for a snapshot, if it needs one.
 pub(crate) fn card(snapshot: &Snapshot, desk: &Desk) -> Option<Card> {
     match &snapshot.phase {
-        Phase::Over(ending) => Some(ended(ending, &snapshot.settings)),
+        Phase::Over(ending) => Some(ended(ending, &snapshot.settings, &snapshot.blame)),
         Phase::Failed(why) => Some(failed(why, desk)),
         _ => None,
     }
@@ -59,6 +61,7 @@ fn failed(why: &str, desk: &Desk) -> Card {
         colour: theme::BLIND,
         sentence: plain(why),
         advice: "Pick something else on the left, or:".into(),
+        blame: None,
         buttons,
     }
 }
@@ -95,13 +98,14 @@ fn plain(report: &str) -> String {
     whole.trim().to_owned()
 }
 
-fn ended(ending: &Ending, settings: &Settings) -> Card {
+fn ended(ending: &Ending, settings: &Settings, blame: &Blaming) -> Card {
     let (advice, mut buttons) = match ending.outcome {
         Outcome::Goal => after_success(settings),
         Outcome::Collision | Outcome::Fall => after_crash(settings),
         Outcome::Timeout => ("Change something on the left and press R.".into(), vec![]),
     };
     buttons.insert(0, button("Run again (R)", [Action::Reset]));
+    let blame = (ending.outcome == Outcome::Collision).then(|| blamed(blame, settings, &mut buttons)).flatten();
     let seconds = ending.seconds;
     let clearance = ending.clearance.map_or(String::new(), |m| format!(" Closest to anything: {m:.2} m."));
     let numbers =
@@ -117,8 +121,42 @@ fn ended(ending: &Ending, settings: &Settings) -> Card {
         colour: if ending.outcome == Outcome::Goal { theme::COMMITTED } else { theme::BLIND },
         sentence,
         advice,
+        blame,
         buttons,
     }
+}
+
+/// What is said of the blame, and the buttons that lead on from there.
+fn blamed(
+    blame: &Blaming,
+    settings: &Settings,
+    buttons: &mut Vec<(String, Press)>,
+) -> Option<(String, Vec<(String, String)>)> {
+    let mut what_if = |ms: f64| {
+        let latency =
+            if matches!(settings.latency, Latency::Service(_)) { Latency::Service(ms) } else { Latency::Fixed(ms) };
+        buttons.push(button(&format!("What if {ms:.0} ms? Beside it"), [Action::WhatIf(latency)]));
+    };
+    // A little below what just works, where that is known.
+    let tens = |ms: f64| (ms / 10.0).floor() * 10.0;
+    match (blame, &settings.latency) {
+        (Blaming::Told(verdict), _) => verdict.critical_ms.map(tens).into_iter().for_each(&mut what_if),
+        (_, Latency::Fixed(ms) | Latency::Service(ms)) if *ms >= 20.0 => what_if(tens(ms / 2.0)),
+        _ => {}
+    }
+    let words = match blame {
+        Blaming::Idle => {
+            buttons.push(button("Whose fault? (B)", [Action::Blame]));
+            return None;
+        }
+        Blaming::Running { of: 0, .. } => "Finding out whose fault it was ...".into(),
+        Blaming::Running { done, of } => {
+            format!("Finding out whose fault it was: {done} of {of} variants of this run ...")
+        }
+        Blaming::Failed(why) => plain(why),
+        Blaming::Told(verdict) => return Some((verdict.paragraph.clone(), verdict.numbers.clone())),
+    };
+    Some((words, Vec::new()))
 }
 
 /// Less latency, until there is none to take away.
@@ -179,6 +217,20 @@ pub(crate) fn draw(ui: &mut Ui, card: &Card, log: &Kept) -> Option<Press> {
         ui.label(&card.sentence);
     }
     ui.add_space(2.0);
+    if let Some((words, numbers)) = &card.blame {
+        ui.separator();
+        ui.label(words);
+        egui::ScrollArea::vertical().max_height(170.0).auto_shrink([false, true]).show(ui, |ui| {
+            egui::Grid::new("blame").num_columns(2).spacing([10.0, 2.0]).show(ui, |ui| {
+                for (name, value) in numbers {
+                    ui.label(theme::small(name));
+                    ui.add(egui::Label::new(theme::small(value).color(theme::ink())).wrap());
+                    ui.end_row();
+                }
+            });
+        });
+        ui.separator();
+    }
     ui.label(theme::strong(&card.advice));
     ui.add_space(4.0);
     let mut pressed = None;
@@ -186,7 +238,7 @@ pub(crate) fn draw(ui: &mut Ui, card: &Card, log: &Kept) -> Option<Press> {
         for (i, (text, press)) in card.buttons.iter().enumerate() {
             // The second is what is advised.
             let advised = i == 1;
-            let colour = if advised { Color32::WHITE } else { theme::INK };
+            let colour = if advised { Color32::WHITE } else { theme::ink() };
             let button = egui::Button::new(RichText::new(text).color(colour)).min_size(egui::vec2(0.0, 26.0));
             let button = if advised { button.fill(theme::ACCENT) } else { button };
             if ui.add(button).clicked() {

@@ -14,7 +14,7 @@ fn ending(outcome: Outcome) -> Ending {
 }
 
 fn of(outcome: Outcome, latency: Latency) -> Card {
-    ended(&ending(outcome), &Settings { latency, ..settings() })
+    ended(&ending(outcome), &Settings { latency, ..settings() }, &Blaming::Idle)
 }
 
 fn advised(card: &Card) -> &[Action] {
@@ -81,4 +81,24 @@ fn a_report_loses_the_line_breaks_of_a_terminal_but_not_a_place_in_a_file() {
     assert_eq!(plain(report), "the model x cannot be run\nit is no ONNX file\nhelp: give the path of another one");
     let place = "  × found `a`\n   ╭─[b.toml:1:1]\n 1 │ a\n   · ┬\n   ╰────\n  help: write b";
     assert_eq!(plain(place), place.trim_start_matches("  × "));
+}
+
+#[test]
+fn whose_fault_it_was_is_one_press_away_and_leads_on_to_what_would_have_helped() {
+    let card = of(Outcome::Collision, Latency::Fixed(200.0));
+    assert_eq!(card.blame, None);
+    assert!(card.buttons.iter().any(|(_, press)| *press == Press::Act(vec![Action::Blame])));
+    let told = crate::snapshot::Verdict {
+        verdict: "latency".into(),
+        paragraph: "Latency is to blame: with 138 ms it would have ended well: 62 ms less.".into(),
+        numbers: vec![("shares".into(), "compute 100 %".into())],
+        critical_ms: Some(138.0),
+    };
+    let settings = Settings { latency: Latency::Fixed(200.0), ..settings() };
+    let card = ended(&ending(Outcome::Collision), &settings, &Blaming::Told(told));
+    assert!(card.blame.unwrap().0.contains("62 ms less"));
+    let what_if = Press::Act(vec![Action::WhatIf(Latency::Fixed(130.0))]);
+    assert!(card.buttons.iter().any(|(_, press)| *press == what_if), "{:?}", card.buttons);
+    // A goal is nobody's fault.
+    assert!(of(Outcome::Goal, Latency::Fixed(10.0)).buttons.iter().all(|(text, _)| !text.contains("fault")));
 }

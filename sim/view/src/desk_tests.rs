@@ -17,7 +17,7 @@ pub(crate) fn settings() -> Settings {
     }
 }
 
-fn desk() -> Desk {
+pub(crate) fn desk() -> Desk {
     let choice = |id: &str| Choice { id: id.into(), title: id.into(), description: String::new() };
     Desk::new(settings(), [vec![choice("lesson"), choice("crowd")], vec![], vec![], vec![]])
 }
@@ -121,4 +121,36 @@ fn the_panels_come_back_before_anything_is_closed() {
     desk.act(Action::Bare);
     desk.act(Action::Escape);
     assert!(!desk.bare && !desk.quit);
+}
+
+#[test]
+fn an_instrument_stands_in_front_of_the_labs_and_only_a_shown_map_is_refined() {
+    let mut desk = desk();
+    desk.act(Action::Labs);
+    desk.act(Action::Instrument(Instrument::Map));
+    assert_eq!((desk.instrument, desk.take_orders()), (Some(Instrument::Map), vec![Order::Map(true)]));
+    desk.act(Action::Instrument(Instrument::Seen));
+    assert_eq!((desk.instrument, desk.take_orders()), (Some(Instrument::Seen), vec![Order::Map(false)]));
+    desk.act(Action::Labs);
+    assert!(desk.labs.open && desk.instrument.is_none(), "the labs come back");
+    desk.act(Action::Instrument(Instrument::Map));
+    desk.act(Action::Instrument(Instrument::Map));
+    assert_eq!((desk.instrument, desk.take_orders()), (None, vec![Order::Map(false)]));
+    desk.act(Action::Instrument(Instrument::Seen));
+    desk.act(Action::Escape);
+    assert!(desk.instrument.is_none() && desk.labs.open);
+    desk.act(Action::Escape);
+    assert!(!desk.labs.open && !desk.quit);
+}
+
+#[test]
+fn the_waterfall_is_zoomed_by_keys() {
+    let mut desk = desk();
+    desk.act(Action::Zoom(0.5));
+    assert_eq!(desk.stretch, Some(Stretch { span: 250.0, back: 0.0 }));
+    desk.act(Action::Stretch(Some(Stretch { span: 100.0, back: 60.0 })));
+    desk.act(Action::Zoom(2.0));
+    assert_eq!(desk.stretch, Some(Stretch { span: 200.0, back: 60.0 }));
+    desk.act(Action::Stretch(None));
+    assert_eq!(desk.stretch, None);
 }

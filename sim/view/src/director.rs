@@ -5,13 +5,14 @@ use bevy::prelude::*;
 use bevy::render::view::screenshot::{Screenshot, save_to_disk};
 use timing::SimTime;
 
+use crate::Desk;
 use crate::app::{Link, Newest, Shots};
+use crate::film::Take;
 use crate::labs::SettlingState;
 use crate::script::{Cue, Script};
 use crate::sim_thread::Order;
-use crate::snapshot::Phase;
+use crate::snapshot::{Blaming, Phase};
 use crate::work::Work;
-use crate::{Desk, keys};
 
 /// The state of a script that is played.
 #[derive(Resource, Default)]
@@ -22,8 +23,8 @@ pub(crate) struct Director {
     rest: u32,
     /// Time was let go to this instant.
     until: Option<SimTime>,
-    /// The run whose end was reported.
-    reported: u64,
+    /// The run whose end was reported, and how many lanes it had.
+    reported: (u64, usize),
     /// A run that was asked for: cues wait for it.
     awaited: Option<u64>,
 }
@@ -49,7 +50,7 @@ pub(crate) fn direct(
     newest: Res<Newest>,
     link: Res<Link>,
     shots: Res<Shots>,
-    taking: Query<(), With<Screenshot>>,
+    taking: Query<(), (With<Screenshot>, Without<Take>)>,
     work: Res<Work>,
     mut exit: MessageWriter<AppExit>,
 ) {
@@ -62,8 +63,9 @@ pub(crate) fn direct(
         return;
     }
     let over = matches!(newest.phase, Phase::Over(_) | Phase::Failed(_));
-    if over && director.reported != newest.run {
-        director.reported = newest.run;
+    let ended = (newest.run, newest.lanes.len());
+    if over && director.reported != ended {
+        director.reported = ended;
         report(&newest);
     }
     if director.rest > 0 || !taking.is_empty() || matches!(newest.phase, Phase::Loading(_)) {
@@ -93,12 +95,6 @@ pub(crate) fn direct(
             director.until = Some(at);
         }
         Cue::Frames(frames) => director.rest = frames,
-        Cue::Key(code) => {
-            if let Some(action) = keys::action(code) {
-                desk.act(action);
-            }
-            director.rest = SETTLE;
-        }
         Cue::Act(action) => {
             desk.act(action);
             director.rest = SETTLE;
@@ -117,6 +113,13 @@ pub(crate) fn direct(
                 director.rest = SETTLE;
             }
         }
+        Cue::Blamed => {
+            if matches!(newest.blame, Blaming::Idle | Blaming::Running { .. }) {
+                director.cues.push_front(Cue::Blamed);
+            } else {
+                director.rest = SETTLE;
+            }
+        }
         Cue::Speed(speed) => {
             desk.settings.speed = speed;
             let _ = link.order(Order::Speed(speed));
@@ -125,6 +128,18 @@ pub(crate) fn direct(
             let path = shots.0.join(format!("{name}.png"));
             commands.spawn(Screenshot::primary_window()).observe(save_to_disk(path));
             director.rest = 2;
+        }
+        Cue::Film(name) => {
+            desk.film.name = Some(name);
+            desk.film.on = true;
+        }
+        Cue::Cut => {
+            desk.film.on = false;
+            if desk.film.busy {
+                director.cues.push_front(Cue::Cut);
+            } else {
+                println!("{}", serde_json::json!({ "film": desk.toast }));
+            }
         }
         Cue::Quit => {
             let (frames, [p50, p99, max]) = work.report();
@@ -149,6 +164,7 @@ fn report(newest: &Newest) {
             "outcome": ending.outcome.to_string(),
             "sim_seconds": ending.seconds,
             "digest": format!("{:016x}", ending.digest),
+            "lanes": newest.lanes.iter().map(|lane| format!("{:016x}", lane.digest)).collect::<Vec<_>>(),
         }),
         Phase::Failed(why) => serde_json::json!({ "scenario": newest.settings.scenario, "error": why }),
         _ => return,

@@ -1,11 +1,15 @@
 //! Reads out of an episode what the window draws.
 
+use std::sync::Arc;
+
 use episode::{Episode, Outcome};
 use plant::{Command, Robot, RobotState};
-use timing::{Frame, SimTime, Source};
+use scenario::Setup;
+use timing::{Frame, SimTime, Source, Span};
 
+use crate::gauge;
 use crate::history::{History, floor};
-use crate::snapshot::{Badge, Ending, Playback, Scene};
+use crate::snapshot::{Badge, Ending, Instruments, Playback, Scene};
 
 /// The scene at `t`, an instant of the tick in progress.
 pub(crate) fn scene(episode: &Episode, history: &History, t: SimTime, playback: Playback) -> Scene {
@@ -36,6 +40,12 @@ pub(crate) fn scene(episode: &Episode, history: &History, t: SimTime, playback: 
         lives: history.lives(line.config(), &on_the_way, t),
         playback,
         badge: badge(line.source(), history),
+        instruments: Instruments {
+            gauge: gauge::gauge(episode, t, history.reaction(t)),
+            truth: Some(Arc::new(episode.truth_at(t))),
+            sight: setup.sight,
+            spent: spent(setup),
+        },
         behind,
     }
 }
@@ -64,6 +74,15 @@ fn badge(source: &Source, history: &History) -> Badge {
         Source::Service(_) | Source::Fixed(_) => Badge::Set,
         Source::Adjusted(source, _) => badge(source, history),
     }
+}
+
+/// What of a reaction is no pure delay.
+fn spent(setup: &Setup) -> Span {
+    let lag = match &setup.world.robot {
+        Robot::Rover(rover) => rover.lag,
+        Robot::Balancer(_) => Span::ZERO,
+    };
+    setup.line.control.longest_wait() + setup.line.around() + lag
 }
 
 /// `v^2 / (2 b)`.

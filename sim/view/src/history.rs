@@ -9,11 +9,9 @@ use crate::snapshot::{AgeStrip, Life};
 
 /// Points of the trail; at 240 ticks a second, half a minute.
 const TRAIL: usize = 8192;
-/// Ended frames: enough for ten inferences even where most frames are dropped.
-const ENDED: usize = 256;
-/// Rows of the waterfall, and how many of them are for inferences that have ended, however many are on the way.
-const ROWS: usize = 10;
-const ENDED_ROWS: usize = 4;
+/// Ended frames, and inferences among them: enough for some seconds even where most frames are dropped.
+const ENDED: usize = 512;
+const INFERRED: usize = 160;
 /// Live times that are compared with the calibration.
 const LIVE: usize = 32;
 
@@ -62,6 +60,21 @@ impl History {
         self.calibrated.is_some_and(|p99| live.len() == LIVE && Percentiles::of(&live).p50 > p99)
     }
 
+    /// The longest that something new had to wait, in the last second, until a command that knew of it took hold: the highest
+    /// peak of the age, be it an old one if there is no newer; or the age now, if that is higher.
+    pub fn reaction(&self, now: SimTime) -> Option<Span> {
+        let recent = now - Span::from_secs(1.0);
+        let mut longest = self.applied.back().map(|(_, c)| now - *c)?;
+        let pairs = self.applied.iter().rev().zip(self.applied.iter().rev().skip(1));
+        for (i, ((next, _), (_, captured))) in pairs.enumerate() {
+            if i > 0 && *next < recent {
+                break;
+            }
+            longest = longest.max(*next - *captured);
+        }
+        Some(longest)
+    }
+
     /// The trail since `from`, thinned.
     pub fn trail_since(&self, from: SimTime) -> Vec<[f32; 2]> {
         let first = self.trail.partition_point(|(at, _)| *at <= from);
@@ -94,11 +107,11 @@ impl History {
     /// The last inferences and those on the way, with the drops between them, oldest first.
     pub fn lives(&self, config: &LineConfig, on_the_way: &[Frame], now: SimTime) -> Vec<Life> {
         let mut lives = Vec::new();
-        let mut rows = on_the_way.len().min(ROWS - ENDED_ROWS);
+        let mut inferred = 0;
         for (frame, fate, at) in self.ended.iter().rev() {
             if *fate != Fate::Dropped {
-                rows += 1;
-                if rows > ROWS {
+                inferred += 1;
+                if inferred > INFERRED {
                     break;
                 }
             }

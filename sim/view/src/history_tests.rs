@@ -86,16 +86,37 @@ fn old_teeth_leave_by_the_left_edge() {
 }
 
 #[test]
-fn ten_inferences_and_the_drops_between_them() {
+fn the_last_inferences_and_the_drops_between_them() {
     let mut history = History::default();
-    for k in 0..60u64 {
-        let fate = if k % 2 == 0 { Fate::Applied } else { Fate::Dropped };
+    for k in 0..600u64 {
+        let fate = if k % 3 == 0 { Fate::Applied } else { Fate::Dropped };
         history.take(&ended(k as f64 * 20.0 + 25.0, frame(k, k as f64 * 20.0), fate));
     }
-    let lives = history.lives(&config(), &[frame(60, 1200.0)], ms(1210.0));
+    let lives = history.lives(&config(), &[frame(600, 12_000.0)], ms(12_010.0));
     let inferred = lives.iter().filter(|life| life.fate != Some(Fate::Dropped)).count();
-    assert_eq!(inferred, 10);
-    assert!(lives.len() > 15 && lives.windows(2).all(|pair| pair[0].id < pair[1].id));
+    assert_eq!(inferred, INFERRED + 1);
+    assert!(lives.len() > 400 && lives.windows(2).all(|pair| pair[0].id < pair[1].id));
+}
+
+#[test]
+fn the_reaction_is_the_highest_peak_of_the_last_second_or_the_age_now() {
+    let mut history = History::default();
+    assert_eq!(history.reaction(ms(10.0)), None);
+    let mut applied = |at: f64, captured: f64| {
+        history.take(&ended(at, frame(0, captured), Fate::Applied));
+        history.reaction(ms(at))
+    };
+    // Before there is a peak the age is all that is known; then L + T counts.
+    assert_eq!(applied(100.0, 0.0), Some(Span::from_ms(100.0)));
+    assert_eq!(applied(120.0, 20.0), Some(Span::from_ms(120.0)));
+    assert_eq!(applied(330.0, 230.0), Some(Span::from_ms(310.0)));
+    assert_eq!(applied(350.0, 250.0), Some(Span::from_ms(310.0)), "still in the last second");
+    for at in [370.0, 850.0, 870.0, 1400.0] {
+        applied(at, at - 100.0);
+    }
+    // The peak of 310 ms is old by now; that of 870 to 1400 ms is the highest.
+    assert_eq!(history.reaction(ms(1400.0)), Some(Span::from_ms(630.0)));
+    assert_eq!(history.reaction(ms(3000.0)), Some(Span::from_ms(1700.0)), "and the age still grows");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use bevy_egui::egui::{self, Align, Color32, FontId, Layout, Painter, Pos2, Rect, RichText, Stroke, Ui};
 
 use crate::snapshot::{Badge, Scene};
-use crate::{Kept, panel, theme};
+use crate::{Kept, gauge, panel, theme};
 
 /// The numbers of an instant.
 pub(crate) fn hud(ui: &mut Ui, scene: &Scene) {
@@ -16,7 +16,7 @@ pub(crate) fn hud(ui: &mut Ui, scene: &Scene) {
     row(ui, "age of command", &age, Some(theme::GHOST));
     row(ui, "driven blind", &metres(scene.blind), Some(theme::BLIND));
     match scene.world.robot {
-        plant::Robot::Rover(_) => row(ui, "needs to stop", &metres(scene.stopping), Some(theme::STOPPING)),
+        plant::Robot::Rover(_) => stopping(ui, scene),
         plant::Robot::Balancer(_) => row(ui, "leans", &format!("{:.1} deg", scene.robot.pitch.to_degrees()), None),
     }
     row(ui, "clearance", &metres(scene.clearance), None);
@@ -33,6 +33,16 @@ pub(crate) fn hud(ui: &mut Ui, scene: &Scene) {
     row(ui, "played at", &words, None);
 }
 
+/// What it needs to stop, against what there is.
+fn stopping(ui: &mut Ui, scene: &Scene) {
+    let Some(gauge) = &scene.instruments.gauge else { return };
+    let reaction = gauge.reaction.map_or("not known yet".into(), |r| format!("{} ms", panel::ms(r.ms())));
+    row(ui, "reaction", &reaction, None);
+    row(ui, "needs to stop", &format!("{:.2} m", gauge.needed()), Some(gauge.colour()));
+    gauge::show(ui, gauge);
+    ui.label(theme::strong(gauge.words()).size(theme::SMALL).color(gauge.colour()));
+}
+
 fn row(ui: &mut Ui, word: &str, value: &str, colour: Option<Color32>) {
     ui.horizontal(|ui| {
         if let Some(colour) = colour {
@@ -41,7 +51,7 @@ fn row(ui: &mut Ui, word: &str, value: &str, colour: Option<Color32>) {
         }
         ui.label(theme::small(word));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            ui.label(RichText::new(value).monospace().size(13.5).color(theme::INK));
+            ui.label(RichText::new(value).monospace().size(13.5).color(theme::ink()));
         });
     });
 }
@@ -52,12 +62,12 @@ fn badge(ui: &mut Ui, badge: Badge) {
         Badge::Drifted => ("▲", theme::BLIND),
         Badge::Recorded => ("■", theme::ACCENT),
         Badge::Modelled => ("◆", Color32::from_rgb(0x8a, 0x5a, 0x00)),
-        Badge::Set => ("■", theme::FAINT),
+        Badge::Set => ("■", theme::faint()),
     };
     ui.horizontal(|ui| {
         ui.label(theme::small("latency"));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            ui.label(RichText::new(format!("{mark} {}", badge.label())).size(12.5).color(colour));
+            ui.label(RichText::new(format!("{mark} {}", badge.label())).size(12.5).color(theme::words(colour)));
         });
     })
     .response
@@ -72,13 +82,13 @@ pub(crate) fn legend(ui: &mut Ui) {
         (theme::GHOST, "what the network saw"),
         (theme::BLIND, "driven since: blind"),
         (theme::COMMITTED, "where the command leads"),
-        (theme::STOPPING, "needed to stop"),
+        (theme::stopping(), "needed to stop (striped: not free)"),
         (theme::SCAN, "range scan"),
     ] {
         ui.horizontal(|ui| {
             let (rect, _) = ui.allocate_exact_size(egui::vec2(14.0, 8.0), egui::Sense::hover());
             ui.painter().rect_filled(rect, 2.0, colour);
-            ui.label(RichText::new(word).size(theme::SMALL).color(theme::INK));
+            ui.label(RichText::new(word).size(theme::SMALL).color(theme::ink()));
         });
     }
 }
@@ -89,12 +99,12 @@ pub(crate) fn log(ui: &mut Ui, kept: &Kept) {
     if !kept.command.is_empty() {
         ui.horizontal(|ui| {
             ui.label(theme::small("kept:"));
-            let command = RichText::new(&kept.command).monospace().size(11.5).color(theme::INK);
+            let command = RichText::new(&kept.command).monospace().size(11.5).color(theme::ink());
             ui.add(egui::Label::new(command).truncate()).on_hover_text(&kept.path);
         });
     }
     if !kept.problem.is_empty() {
-        ui.label(theme::small(&kept.problem).color(theme::BLIND));
+        ui.label(theme::small(&kept.problem).color(theme::words(theme::BLIND)));
     }
 }
 
@@ -111,9 +121,9 @@ pub(crate) struct Callout {
     pub colour: Color32,
 }
 
-/// Draws the labels, inside `within`.
-pub(crate) fn callouts(painter: &Painter, callouts: &[Callout], within: Rect) {
-    for callout in callouts.iter().filter(|callout| within.contains(callout.at)) {
+/// Draws the labels of places in the scene, inside `within`.
+pub(crate) fn callouts(painter: &Painter, callouts: &[Callout], scene: Rect, within: Rect) {
+    for callout in callouts.iter().filter(|callout| scene.contains(callout.at)) {
         let galley = painter.layout_no_wrap(callout.text.clone(), FontId::proportional(13.0), Color32::WHITE);
         let size = galley.size() + egui::vec2(14.0, 7.0);
         let centre = callout.at + callout.away;

@@ -68,7 +68,7 @@ fn walk(ui: &mut Ui, desk: &LabDesk, sheet: &LabSheet, settling: &Settling, acti
     }
     if !desk.asked {
         let ready = desk.predicted.is_some();
-        let run = Button::new(RichText::new("Run it").color(if ready { Color32::WHITE } else { theme::FAINT }));
+        let run = Button::new(RichText::new("Run it").color(if ready { Color32::WHITE } else { theme::faint() }));
         let run = if ready { run.fill(theme::ACCENT) } else { run };
         let run = ui.add_enabled(ready, run.min_size(egui::vec2(110.0, 28.0)));
         if run.on_disabled_hover_text("Predict first").clicked() {
@@ -82,6 +82,13 @@ fn walk(ui: &mut Ui, desk: &LabDesk, sheet: &LabSheet, settling: &Settling, acti
         if ui.add(Button::new(title).wrap()).clicked() {
             actions.push(Action::LabRun(i));
         }
+    }
+    // What came out is brought into view, once.
+    let shown = ui.data_mut(|data| {
+        std::mem::replace(data.get_temp_mut_or_default(egui::Id::new(("settled", &sheet.id))), settled)
+    });
+    if settled && !shown {
+        ui.scroll_to_cursor(Some(egui::Align::TOP));
     }
     outcome(ui, of_this);
     if settled {
@@ -108,7 +115,7 @@ fn outcome(ui: &mut Ui, state: &SettlingState) {
             ui.label(theme::small(what));
         }
         SettlingState::Failed(why) => {
-            ui.label(RichText::new(why).color(theme::BLIND));
+            ui.label(RichText::new(why).color(theme::words(theme::BLIND)));
         }
         SettlingState::Settled { runs, checks, trouble } => {
             for run in runs {
@@ -119,7 +126,7 @@ fn outcome(ui: &mut Ui, state: &SettlingState) {
                 check(ui, one);
             }
             if !trouble.is_empty() {
-                ui.label(theme::small(trouble).color(theme::BLIND));
+                ui.label(theme::small(trouble).color(theme::words(theme::BLIND)));
             }
         }
     }
@@ -129,10 +136,10 @@ fn check(ui: &mut Ui, check: &LabCheck) {
     let (mark, colour, word) = match check.holds {
         Some(true) => ("\u{2714}", theme::COMMITTED, "It holds"),
         Some(false) => ("\u{2716}", theme::BLIND, "It does not hold"),
-        None => ("?", theme::FAINT, "This cannot be certified here"),
+        None => ("?", theme::faint(), "This cannot be certified here"),
     };
     ui.horizontal_top(|ui| {
-        ui.label(RichText::new(mark).color(colour)).on_hover_text(word);
+        ui.label(RichText::new(mark).color(theme::words(colour))).on_hover_text(word);
         ui.vertical(|ui| {
             ui.label(&check.what);
             ui.label(theme::small(&check.found));

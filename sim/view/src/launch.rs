@@ -1,6 +1,6 @@
 //! What the window needs from whoever starts it, and the options of the window itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use episode::{Driver, Entry, Episode, Supply};
@@ -8,7 +8,10 @@ use scenario::{Compensation, Latency};
 use timing::{Schedule, Source, Trace};
 
 use crate::labs::{LabSheet, Settling};
+use crate::memory::Memory;
+use crate::phase::MapState;
 use crate::script::Script;
+use crate::snapshot::Blaming;
 
 /// What a run is made from: all that the command line can say about one.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,10 +65,27 @@ pub struct Launched {
     pub calibration: Option<Arc<Trace>>,
 }
 
+/// A log that is ready to be looked at.
+pub struct OpenedLog {
+    /// At its start, with a driver that knows the answers. Its settings can be launched: `scenario` stands for the log's.
+    pub launched: Launched,
+    /// Ticks, where it was cut off.
+    pub cut: Option<u64>,
+}
+
 /// Sets runs up. Lives on the simulation thread, so it may take its time; the window shows that it loads.
 pub trait Launcher: Send {
-    /// Sets a run up. `reuse` is what answered the last run's requests. An error says what is wrong and what to do.
-    fn launch(&mut self, settings: &Settings, reuse: Option<Supply>) -> Result<Launched, String>;
+    /// Sets a run up in a lane, one of at most four places. `reuse` is what answered the requests of the last run there. An error says
+    /// what is wrong and what to do.
+    fn launch(&mut self, lane: usize, settings: &Settings, reuse: Option<Supply>) -> Result<Launched, String>;
+
+    /// A log to be looked at: an episode that its answers drive.
+    fn open_log(&mut self, path: &Path) -> Result<OpenedLog, String> {
+        Err(format!("logs cannot be opened here: {}", path.display()))
+    }
+
+    /// A lane is closed: what it was goes on no more.
+    fn close(&mut self, _lane: usize) {}
 
     /// The scenario's own settings, for when it is picked.
     fn settings(&mut self, scenario: &str) -> Result<Settings, String>;
@@ -82,11 +102,19 @@ pub trait Launcher: Send {
     /// Devices that can be modelled.
     fn profiles(&self) -> Vec<Choice>;
 
-    /// What a latency means, for a change while a run goes on.
-    fn source(&mut self, latency: &Latency) -> Result<Source, String>;
+    /// What a latency means, for a change while the run of a lane goes on.
+    fn source(&mut self, lane: usize, latency: &Latency) -> Result<Source, String>;
 
-    /// What happened since the last call, for whoever keeps a log; `over` with the last of a run.
-    fn record(&mut self, _episode: &Episode, _entries: Vec<Entry>, _over: bool) {}
+    /// What happened in a lane since the last call, for whoever keeps a log; `over` with the last of a run.
+    fn record(&mut self, _lane: usize, _episode: &Episode, _entries: Vec<Entry>, _over: bool) {}
+
+    /// Begins to find out whose fault the collision in a lane was, and returns at once; what was begun before is given up.
+    fn blame(&mut self, _lane: usize) {}
+
+    /// How far that is. Asked all the time, so it must not wait.
+    fn blaming(&mut self) -> Blaming {
+        Blaming::default()
+    }
 
     /// The guided experiments.
     fn labs(&self) -> Vec<LabSheet> {
@@ -101,8 +129,17 @@ pub trait Launcher: Send {
         Settling::default()
     }
 
-    /// Where the log of the present run is kept, and what went wrong with it. Asked all the time, so it must not wait.
-    fn kept(&mut self) -> Kept {
+    /// The phase map of these settings, as far as it is known. Asked all the time, so it must not wait.
+    fn phase_map(&mut self, _settings: &Settings) -> MapState {
+        MapState::default()
+    }
+
+    /// Whether the phase map may be refined in the background. Asked all the time; where it says no for the first time it returns
+    /// when nothing is refined any more, so that nothing disturbs what is timed from then on.
+    fn refine(&mut self, _may: bool) {}
+
+    /// Where the log of the present run of a lane is kept, and what went wrong with it. Asked all the time, so it must not wait.
+    fn kept(&mut self, _lane: usize) -> Kept {
         Kept::default()
     }
 }
@@ -129,11 +166,28 @@ pub struct ViewOptions {
     pub script: Option<Script>,
     /// Where screenshots go.
     pub shots: PathBuf,
+    /// What was remembered, and the file to remember in; `None` where nothing is to be.
+    pub memory: Option<(Memory, PathBuf)>,
+    /// Whether somebody sees the window for the first time: told the first steps.
+    pub first: bool,
+    /// A line to begin with; empty for none.
+    pub note: String,
+    /// A log to be looked at.
+    pub log: Option<PathBuf>,
 }
 
 impl Default for ViewOptions {
     fn default() -> Self {
-        Self { size: [1280, 800], fine: true, script: None, shots: PathBuf::from(".") }
+        Self {
+            size: [1280, 800],
+            fine: true,
+            script: None,
+            shots: PathBuf::from("."),
+            log: None,
+            memory: None,
+            first: false,
+            note: String::new(),
+        }
     }
 }
 

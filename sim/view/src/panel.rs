@@ -5,7 +5,7 @@ use scenario::Compensation;
 use timing::Schedule;
 
 use crate::snapshot::{Phase, Snapshot};
-use crate::{Action, Choice, Desk, latency, theme};
+use crate::{Action, Choice, Desk, film, latency, theme};
 
 /// Draws the panel; what a person does there is added to `actions`.
 pub(crate) fn panel(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
@@ -18,6 +18,11 @@ pub(crate) fn panel(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut
             if ui.small_button("G: labs").on_hover_text("Guided experiments").clicked() {
                 actions.push(Action::Labs);
             }
+            if let Some(seconds) = desk.film.seconds {
+                let words = theme::small(format!("\u{25cf} {seconds:.0} s")).color(theme::words(theme::BLIND));
+                let hint = format!("A film is taken, of at most {:.0} s. F ends it", film::LONGEST);
+                ui.label(words).on_hover_text(hint);
+            }
         });
     });
     ui.add_space(2.0);
@@ -26,7 +31,7 @@ pub(crate) fn panel(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut
         section(ui, "Latency");
         latency::latency(ui, desk, actions);
         if !snapshot.notice.is_empty() {
-            ui.label(theme::small(&snapshot.notice).color(theme::BLIND));
+            ui.label(theme::small(&snapshot.notice).color(theme::words(theme::BLIND)));
         }
         section(ui, "Driving");
         driving(ui, desk, snapshot, actions);
@@ -60,7 +65,7 @@ fn frames(ui: &mut Ui, counts: timing::Counts) {
 }
 
 fn section(ui: &mut Ui, title: &str) {
-    ui.add_space(5.0);
+    ui.add_space(2.0);
     ui.separator();
     ui.label(theme::strong(title));
 }
@@ -68,7 +73,7 @@ fn section(ui: &mut Ui, title: &str) {
 /// Scenario, seed, and the buttons of a player.
 fn run(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
     let current = desk.scenarios.iter().find(|choice| choice.id == desk.settings.scenario);
-    let title = current.map_or(desk.settings.scenario.as_str(), |choice| choice.title.as_str());
+    let title = current.map_or_else(|| named(&desk.settings.scenario), |choice| choice.title.clone());
     ComboBox::from_id_salt("scenario")
         .width(ui.available_width())
         .truncate()
@@ -111,6 +116,16 @@ fn run(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>)
             actions.push(Action::Step);
         }
     });
+    ui.horizontal(|ui| {
+        let fork = ui.add_sized([84.0, 22.0], egui::Button::new("Fork here"));
+        let hint = "N: a second future from this moment on, to be changed; both play on side by side";
+        if fork.on_hover_text(hint).clicked() {
+            actions.push(Action::Fork);
+        }
+        ui.menu_button("Race against ...", |ui| crate::lanes::race_menu(ui, desk, actions))
+            .response
+            .on_hover_text("A second robot on the same course, with one thing other; both from the start");
+    });
     labelled(ui, "played at", |ui| {
         let mut key = |ui: &mut Ui, text: &str, hint: &str, action: Action| {
             if ui.add_sized([24.0, 22.0], egui::Button::new(text)).on_hover_text(hint).clicked() {
@@ -121,6 +136,13 @@ fn run(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>)
         ui.add_sized([44.0, 22.0], egui::Label::new(RichText::new(speed(desk.settings.speed)).monospace()));
         key(ui, "+", "Faster: the key ]. The outcome stays the same", Action::Faster);
     });
+}
+
+/// What a scenario is called that is not in the list: a file, the log of a run, the run of a lab.
+fn named(scenario: &str) -> String {
+    let (kind, rest) = scenario.split_once(':').unwrap_or(("", scenario));
+    let stem = std::path::Path::new(rest).file_stem().map_or(rest.into(), |stem| stem.to_string_lossy());
+    format!("{kind} {stem}").trim_start().to_owned()
 }
 
 /// A playing speed.
@@ -142,7 +164,7 @@ fn lines(ui: &mut Ui, text: &str, most: usize) {
     let mut job = egui::text::LayoutJob::simple(
         text.to_owned(),
         egui::FontId::proportional(theme::SMALL),
-        theme::FAINT,
+        theme::faint(),
         ui.available_width(),
     );
     job.wrap.max_rows = most;
@@ -179,6 +201,27 @@ fn labelled<R>(ui: &mut Ui, word: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
     .inner
 }
 
+/// What can be done where commands come late.
+pub(crate) const COMPENSATIONS: [(Compensation, &str); 4] = [
+    (Compensation::Hold, "Nothing is done: the last command holds"),
+    (Compensation::Watchdog { stale_ms: 150.0 }, "Stop while the command in force is older than that"),
+    (Compensation::Predict, "The robot's own motion over the latency is predicted"),
+    (Compensation::Governor, "Drive no faster than the latency allows"),
+];
+
+/// Queue rules of the device.
+pub(crate) fn schedules() -> [(Schedule, &'static str); 6] {
+    let batch = Schedule::Batch { n: 4, timeout: timing::Span::from_ms(50.0) };
+    [
+        (Schedule::Newest, "One frame waits; a newer one replaces it"),
+        (Schedule::Skip, "A frame that finds the device busy is dropped"),
+        (Schedule::Fifo { depth: 1 }, "One frame waits its turn"),
+        (Schedule::Fifo { depth: 4 }, "Four frames wait their turn"),
+        (batch, "Four frames at once"),
+        (Schedule::Pipeline, "Three stations, no buffers"),
+    ]
+}
+
 /// Speed, and what is done about latency.
 fn driving(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
     let top = snapshot.scene.as_ref().map_or(Some(2.0), |scene| match &scene.world.robot {
@@ -203,12 +246,7 @@ fn driving(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Acti
         ComboBox::from_id_salt("compensation").width(ui.available_width()).selected_text(now.to_string()).show_ui(
             ui,
             |ui| {
-                for (compensation, hint) in [
-                    (Compensation::Hold, "Nothing is done: the last command holds"),
-                    (Compensation::Watchdog { stale_ms: 150.0 }, "Stop while the command in force is older than that"),
-                    (Compensation::Predict, "The robot's own motion over the latency is predicted"),
-                    (Compensation::Governor, "Drive no faster than the latency allows"),
-                ] {
+                for (compensation, hint) in COMPENSATIONS {
                     let row = ui.selectable_label(compensation == now, compensation.to_string()).on_hover_text(hint);
                     if row.clicked() && compensation != now {
                         actions.push(Action::Compensation(compensation));
@@ -237,15 +275,7 @@ fn network(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Acti
         ComboBox::from_id_salt("schedule").width(ui.available_width()).selected_text(now.to_string()).show_ui(
             ui,
             |ui| {
-                let batch = Schedule::Batch { n: 4, timeout: timing::Span::from_ms(50.0) };
-                for (schedule, hint) in [
-                    (Schedule::Newest, "One frame waits; a newer one replaces it"),
-                    (Schedule::Skip, "A frame that finds the device busy is dropped"),
-                    (Schedule::Fifo { depth: 1 }, "One frame waits its turn"),
-                    (Schedule::Fifo { depth: 4 }, "Four frames wait their turn"),
-                    (batch, "Four frames at once"),
-                    (Schedule::Pipeline, "Three stations, no buffers"),
-                ] {
+                for (schedule, hint) in schedules() {
                     let row = ui.selectable_label(schedule == now, schedule.to_string()).on_hover_text(hint);
                     if row.clicked() && schedule != now {
                         actions.push(Action::Schedule(schedule));

@@ -2,6 +2,7 @@
 
 use bevy::light::NotShadowCaster;
 use bevy::prelude::*;
+use bevy_egui::egui::Color32;
 use plant::{Actor, Outline, Robot};
 
 use crate::theme;
@@ -18,9 +19,9 @@ pub(crate) struct Paint {
 
 impl Paint {
     /// A robot as it is.
-    pub fn robot(materials: &mut Assets<StandardMaterial>) -> Self {
+    pub fn robot(materials: &mut Assets<StandardMaterial>, body: Color32) -> Self {
         Self {
-            body: materials.add(matt(Color::srgb_u8(0xf2, 0xb7, 0x2b))),
+            body: materials.add(matt(theme::scene(body))),
             dark: materials.add(matt(Color::srgb_u8(0x2a, 0x2e, 0x35))),
             trim: materials.add(matt(Color::srgb_u8(0x6b, 0x74, 0x80))),
             light: materials.add(StandardMaterial { unlit: true, ..matt(Color::srgb_u8(0xff, 0xfb, 0xe8)) }),
@@ -34,6 +35,14 @@ impl Paint {
         let head = materials.add(matt(Color::srgb_u8(0xe8, 0xc4, 0xa0)));
         let dark = materials.add(matt(Color::srgb_u8(0x33, 0x3b, 0x52)));
         Self { body: coat, dark, trim: head.clone(), light: head, shadow: true }
+    }
+
+    /// A robot beside the one in focus.
+    pub fn beside(materials: &mut Assets<StandardMaterial>, body: Color32) -> Self {
+        let sheer = |colour: Color| StandardMaterial { alpha_mode: AlphaMode::Blend, ..matt(colour) };
+        let dark = materials.add(sheer(Color::srgba_u8(0x2a, 0x2e, 0x35, 0xb0)));
+        let body = materials.add(sheer(theme::sheer(body, 0.78)));
+        Self { trim: dark.clone(), light: body.clone(), body, dark, shadow: false }
     }
 
     /// As the network saw it.

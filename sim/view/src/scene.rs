@@ -7,7 +7,7 @@ use plant::{Outline, World as Course};
 use crate::robot::{self, Leans, Paint, matt};
 use crate::snapshot::Scene;
 use crate::work::Work;
-use crate::{app::Newest, shapes};
+use crate::{app::Newest, shapes, theme};
 
 /// Everything that belongs to one run and goes when the next begins.
 #[derive(Component)]
@@ -21,9 +21,9 @@ pub(crate) struct TheRobot;
 #[derive(Component)]
 pub(crate) struct TheActor(usize);
 
-/// Which run is on stage.
-#[derive(Resource, Default)]
-pub(crate) struct Staged(pub u64);
+/// What is on stage: the run, the places of its lanes, the one in focus, and the mode.
+#[derive(Resource, Default, PartialEq)]
+pub(crate) struct Staged(u64, Vec<usize>, usize, theme::Mode);
 
 /// The sun.
 pub(crate) fn light(mut commands: Commands, fine: Res<crate::app::Fine>) {
@@ -47,14 +47,17 @@ pub(crate) fn stage(
     work: Res<Work>,
 ) {
     let _clock = work.clock();
-    let Some(scene) = newest.scene.as_ref().filter(|_| newest.run != staged.0) else { return };
-    staged.0 = newest.run;
+    let places = newest.lanes.iter().map(|lane| lane.place).collect();
+    let wanted = Staged(newest.run, places, newest.focus, theme::mode());
+    let Some(scene) = newest.scene.as_ref().filter(|_| wanted != *staged) else { return };
+    *staged = wanted;
     for prop in &props {
         commands.entity(prop).despawn();
     }
     floor(&mut commands, &scene.world, &mut meshes, &mut materials);
     obstacles(&mut commands, &scene.world, &mut meshes, &mut materials);
-    let paint = Paint::robot(&mut materials);
+    let place = newest.lanes.get(newest.focus).map_or(0, |lane| lane.place);
+    let paint = Paint::robot(&mut materials, crate::lanes::body(place));
     let mut entity = commands.spawn((Prop, TheRobot, shapes::stand(&scene.robot.pose), Visibility::default()));
     robot::build_robot(&mut entity, &mut meshes, &scene.world.robot, &paint);
     let paint = Paint::actor(&mut materials);
@@ -63,6 +66,7 @@ pub(crate) fn stage(
         robot::build_actor(&mut entity, &mut meshes, actor, &paint);
     }
     crate::ghost::stage(&mut commands, scene, &mut meshes, &mut materials);
+    crate::lanes::stage(&mut commands, &newest, &mut meshes, &mut materials);
     crate::ribbons::stage(&mut commands, &mut meshes, &mut materials);
 }
 
@@ -90,7 +94,8 @@ fn floor(commands: &mut Commands, world: &Course, meshes: &mut Assets<Mesh>, mat
     let size = [0, 1].map(|axis| (high[axis] - low[axis]) as f32);
     let centre = [0, 1].map(|axis| (high[axis] + low[axis]) as f32 / 2.0);
     let plane = meshes.add(Plane3d::default().mesh().size(size[0], size[1]));
-    let ground = materials.add(matt(Color::srgb_u8(0xe3, 0xe6, 0xea)));
+    let [ground, metres, fives] = theme::floor().map(theme::scene);
+    let ground = materials.add(matt(ground));
     commands.spawn((
         Prop,
         NotShadowCaster,
@@ -98,10 +103,9 @@ fn floor(commands: &mut Commands, world: &Course, meshes: &mut Assets<Mesh>, mat
         MeshMaterial3d(ground),
         Transform::from_translation(shapes::place(centre, -0.004)),
     ));
-    for (every, half_width, shade) in [(1, 0.008, 0xcc), (5, 0.016, 0xb4)] {
+    for (every, half_width, shade) in [(1, 0.008, metres), (5, 0.016, fives)] {
         let lines = meshes.add(shapes::grid(low, high, every, half_width, 0.0));
-        let paint = materials
-            .add(StandardMaterial { depth_bias: every as f32, ..matt(Color::srgb_u8(shade, shade + 4, shade + 9)) });
+        let paint = materials.add(StandardMaterial { depth_bias: every as f32, ..matt(shade) });
         commands.spawn((Prop, NotShadowCaster, Mesh3d(lines), MeshMaterial3d(paint)));
     }
     if let Some(goal) = world.goal {
@@ -117,7 +121,7 @@ fn flag(
     meshes: &mut Assets<Mesh>,
     materials: &mut Assets<StandardMaterial>,
 ) {
-    let ink = materials.add(matt(Color::srgb_u8(0x2a, 0x2e, 0x35)));
+    let ink = materials.add(matt(theme::scene(theme::stopping())));
     let white = materials.add(matt(Color::WHITE));
     let torus = Torus { minor_radius: 0.025, major_radius: radius.max(0.1) };
     let ring = Transform::from_translation(shapes::place(at, 0.0)).with_scale(Vec3::new(1.0, 0.4, 1.0));
@@ -145,8 +149,7 @@ fn obstacles(
         let glass = StandardMaterial { alpha_mode: AlphaMode::Blend, ..matt(colour.with_alpha(0.22)) };
         [materials.add(matt(colour)), materials.add(glass)]
     };
-    let block = paint(Color::srgb_u8(0x93, 0xa1, 0xb3));
-    let wall = paint(Color::srgb_u8(0xb4, 0xbd, 0xc8));
+    let [block, wall] = theme::block().map(|colour| paint(theme::scene(colour)));
     for obstacle in &world.obstacles {
         let h = obstacle.height as f32;
         let (mesh, paint) = match obstacle.outline {

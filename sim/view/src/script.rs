@@ -6,10 +6,17 @@
 //! latency fixed:200  # or: cruise, compensation, speed, scenario, deadline, seed, model, runtime, schedule
 //! frames 3           # let the window draw so many frames
 //! shot driving       # a picture, driving.png
+//! film crash         # begin a film, crash.gif; then `cut` ends it and waits until it is written
 //! camera -57 36 5.2  # yaw and pitch in degrees, metres from the robot
 //! until end          # play to the end of the run
+//! drop a/net.onnx    # as if the file were dropped on the window
 //! lab 2              # open the second lab; then `predict 1`, `settle`, `run 2` (open its second run)
 //! settled            # wait until it is
+//! fork               # a second future from here; then `lane 1` (look at the first), `what-if fixed:80` (a lane more, from the start)
+//! look 1.5           # at this moment of the run, and stand there
+//! open run.mcap      # a log
+//! key B              # whose fault was it? then `blamed`: wait until it is known
+//! stretch 120 40     # the waterfall shows 120 ms that end 40 ms before now
 //! quit
 //! ```
 
@@ -18,7 +25,7 @@ use std::str::FromStr;
 
 use timing::{SimTime, Span};
 
-use crate::{Action, keys};
+use crate::{Action, Stretch, keys};
 
 /// What to do, in order.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,8 +41,6 @@ pub enum Cue {
     Until(SimTime),
     /// Draws so many frames.
     Frames(u32),
-    /// Presses a key.
-    Key(bevy::input::keyboard::KeyCode),
     /// Does this.
     Act(Action),
     /// Picks a scenario by its id.
@@ -44,8 +49,14 @@ pub enum Cue {
     Speed(f64),
     /// Waits until a lab is settled.
     Settled,
+    /// Waits until it is known whose fault it was.
+    Blamed,
     /// A picture under this name.
     Shot(String),
+    /// Begins a film under this name.
+    Film(String),
+    /// Ends it, and waits until it is written.
+    Cut,
     /// Closes the window.
     Quit,
 }
@@ -77,7 +88,7 @@ fn cue(line: &str) -> Result<Cue, String> {
         "until" if rest == "end" => Cue::Until(SimTime::NEVER),
         "until" => Cue::Until(SimTime::ZERO + Span::from_secs(value(rest)?)),
         "frames" => Cue::Frames(value(rest)?),
-        "key" => Cue::Key(keys::code(rest).ok_or_else(|| format!("no key `{rest}`"))?),
+        "key" => Cue::Act(keys::named(rest).ok_or_else(|| format!("no key `{rest}`"))?),
         "scenario" => Cue::Scenario(rest.to_owned()),
         "speed" => Cue::Speed(value(rest)?),
         "latency" => Cue::Act(Action::Latency(value(rest)?)),
@@ -90,17 +101,30 @@ fn cue(line: &str) -> Result<Cue, String> {
         "model" => Cue::Act(Action::Model(rest.to_owned())),
         "runtime" => Cue::Act(Action::Runtime(rest.to_owned())),
         "schedule" => Cue::Act(Action::Schedule(value(rest)?)),
+        "drop" if !rest.is_empty() => Cue::Act(Action::Dropped(vec![rest.into()])),
         "lab" => Cue::Act(Action::Lab(Some(value::<usize>(rest)?.saturating_sub(1)))),
         "predict" => Cue::Act(Action::Predict(value::<usize>(rest)?.saturating_sub(1))),
         "settle" => Cue::Act(Action::Settle),
         "run" => Cue::Act(Action::LabRun(value::<usize>(rest)?.saturating_sub(1))),
+        "fork" => Cue::Act(Action::Fork),
+        "lane" => Cue::Act(Action::Lane(value::<usize>(rest)?.saturating_sub(1))),
+        "what-if" => Cue::Act(Action::WhatIf(value(rest)?)),
+        "look" => Cue::Act(Action::Scrub(value(rest)?)),
+        "open" => Cue::Act(Action::OpenLog(rest.into())),
+        "blamed" => Cue::Blamed,
         "settled" => Cue::Settled,
-        "shot" if !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) => {
-            Cue::Shot(rest.to_owned())
-        }
+        "stretch" => Cue::Act(Action::Stretch(Some(stretch(rest)?))),
+        "shot" if is_name(rest) => Cue::Shot(rest.to_owned()),
+        "film" if is_name(rest) => Cue::Film(rest.to_owned()),
+        "cut" => Cue::Cut,
         "quit" => Cue::Quit,
         _ => return Err(format!("cannot read `{line}`")),
     })
+}
+
+/// Whether a file can be called so.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
 }
 
 fn eye(text: &str) -> Result<[f32; 3], String> {
@@ -108,6 +132,15 @@ fn eye(text: &str) -> Result<[f32; 3], String> {
     let inside = |eye: &[f32; 3]| eye.iter().all(|n| n.is_finite()) && eye[2] > 0.0;
     let eye = <[f32; 3]>::try_from(numbers).ok().filter(inside);
     eye.ok_or_else(|| format!("found camera `{text}`; expected yaw, pitch (degrees) and distance (metres)"))
+}
+
+fn stretch(text: &str) -> Result<Stretch, String> {
+    let (span, back) = text.split_once(char::is_whitespace).unwrap_or((text, "0"));
+    let (span, back): (f64, f64) = (value(span)?, value(back.trim())?);
+    let possible = span > 0.0 && back >= 0.0 && (span + back).is_finite();
+    possible.then_some(Stretch { span, back }).ok_or_else(|| {
+        format!("found stretch `{text}`; expected its length and how long before now it ends, milliseconds")
+    })
 }
 
 fn value<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
@@ -126,7 +159,7 @@ mod tests {
         let cues = Script::parse(text).unwrap().cues;
         assert_eq!(cues.len(), 7);
         assert_eq!(cues[0], Cue::Until(SimTime(1_500_000_000)));
-        assert_eq!(cues[1], Cue::Key(bevy::input::keyboard::KeyCode::KeyL));
+        assert_eq!(cues[1], Cue::Act(Action::Nudge(10.0)));
         assert_eq!(cues[2], Cue::Act(Action::Latency(Latency::Fixed(200.0))));
         assert_eq!(cues[5], Cue::Until(SimTime::NEVER));
     }
@@ -139,6 +172,7 @@ mod tests {
             ("latency fixd:1", "line 1"),
             ("hop", "line 1"),
             ("camera 1 2", "line 1"),
+            ("stretch 0", "line 1"),
         ] {
             assert!(Script::parse(text).unwrap_err().contains(place), "{text}");
         }

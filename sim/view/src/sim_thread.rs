@@ -5,6 +5,7 @@
     reason = "playing at a speed is wall time by nature; it decides nothing in the run"
 )]
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -32,8 +33,24 @@ pub enum Order {
     Speed(f64),
     /// A change of the run that goes on; recorded with its time.
     Change(Knob),
+    /// A lane more: the one in focus as it is at this instant, with a future of its own.
+    Fork,
+    /// Look at this lane; by its index among them.
+    Focus(usize),
+    /// Close this lane.
+    Close(usize),
+    /// Look at this instant.
+    Scrub(SimTime),
+    /// A lane more, with these settings, and all from the start.
+    Race(Box<Settings>),
+    /// Look at a log.
+    OpenLog(PathBuf),
+    /// Find out whose fault the collision in the lane in focus was.
+    Blame,
     /// Settle this lab, with this prediction.
     Settle(String, usize),
+    /// The phase map is looked at, or not any more: only then it is refined.
+    Map(bool),
     /// Time goes no further than this; for scripts.
     Hold(Option<SimTime>),
     /// The window closes.

@@ -37,13 +37,13 @@ struct Recorded {
 }
 
 impl Launcher for Course {
-    fn launch(&mut self, settings: &Settings, _: Option<Supply>) -> Result<Launched, String> {
+    fn launch(&mut self, _: usize, settings: &Settings, _: Option<Supply>) -> Result<Launched, String> {
         if settings.scenario != "box" {
             return Err(format!("found no scenario `{}`; expected box", settings.scenario));
         }
         let mut setup = scenario::parse(COURSE, "box.toml").unwrap().setup(settings.seed).unwrap();
         setup.pilot = PilotSpec::Straight;
-        let source = self.source(&settings.latency)?;
+        let source = self.source(0, &settings.latency)?;
         Ok(Launched {
             episode: Episode::new(Arc::new(setup), source).map_err(|e| e.to_string())?,
             driver: Driver::new(Supply::Nobody),
@@ -74,7 +74,7 @@ impl Launcher for Course {
         vec![]
     }
 
-    fn source(&mut self, latency: &Latency) -> Result<Source, String> {
+    fn source(&mut self, _: usize, latency: &Latency) -> Result<Source, String> {
         match latency {
             Latency::Fixed(ms) => Ok(Source::Fixed(Span::from_ms(*ms))),
             Latency::Service(ms) => Ok(Source::Service(Span::from_ms(*ms))),
@@ -82,14 +82,17 @@ impl Launcher for Course {
         }
     }
 
-    fn record(&mut self, _: &Episode, entries: Vec<Entry>, over: bool) {
+    fn record(&mut self, lane: usize, _: &Episode, entries: Vec<Entry>, over: bool) {
+        if lane > 0 {
+            return;
+        }
         let mut recorded = self.recorded.lock().unwrap();
         let digest = |entry: &Entry| if let Entry::Tick(tick) = entry { Some(tick.digest) } else { None };
         recorded.digests.extend(entries.iter().filter_map(digest));
         recorded.ends += usize::from(over);
     }
 
-    fn kept(&mut self) -> Kept {
+    fn kept(&mut self, _: usize) -> Kept {
         Kept { command: format!("{} ended", self.recorded.lock().unwrap().ends), ..Kept::default() }
     }
 }
@@ -127,7 +130,7 @@ fn over(snapshot: &Snapshot) -> bool {
 
 /// The same change at the same instant, without a thread.
 fn headless(change: Option<(SimTime, Change)>) -> u64 {
-    let Launched { mut episode, mut driver, .. } = Course::default().launch(&settings(1.0), None).unwrap();
+    let Launched { mut episode, mut driver, .. } = Course::default().launch(0, &settings(1.0), None).unwrap();
     if let Some((at, change)) = change {
         driver.pump(&mut episode, at, Duration::ZERO);
         episode.change(change);
@@ -215,4 +218,112 @@ fn all_that_happens_is_passed_on_for_the_log_and_the_end_once() {
     // 240 ticks a second, from the first on.
     let Phase::Over(ending) = &ended.phase else { unreachable!() };
     assert_eq!(recorded.digests.len(), (ending.seconds * 240.0).round() as usize);
+}
+
+/// Where time stands.
+fn stands(at: f64) -> impl Fn(&Snapshot) -> bool {
+    move |s| s.scene.as_ref().is_some_and(|scene| (scene.now.secs() - at).abs() < 1e-9)
+}
+
+/// A run that stands at an instant, exactly.
+fn standing(at: f64) -> SimThread {
+    let thread = SimThread::start(Box::<Course>::default(), settings(8.0), true).unwrap();
+    tell(&thread, Order::Hold(Some(SimTime::ZERO + Span::from_secs(at))));
+    wait(&thread, "hold", stands(at));
+    tell(&thread, Order::Pause(true));
+    tell(&thread, Order::Hold(None));
+    thread
+}
+
+#[test]
+fn where_time_stands_a_change_is_another_future_and_both_play_on() {
+    let thread = standing(0.4);
+    tell(&thread, Order::Change(Knob::Latency(Latency::Service(30.0))));
+    let forked = wait(&thread, "fork", |s| s.lanes.len() == 2);
+    assert_eq!((forked.focus, forked.lanes[1].equal_until), (1, None));
+    assert_eq!(forked.lanes[1].differs, ["latency service:30"]);
+    // The next change at the same moment is one of the fork.
+    tell(&thread, Order::Change(Knob::Cruise(0.5)));
+    wait(&thread, "change", |s| s.lanes.len() == 2 && s.lanes[1].differs.len() == 2);
+    tell(&thread, Order::Pause(false));
+    let ended = wait(&thread, "end", over);
+    let at = SimTime::ZERO + Span::from_secs(0.4);
+    assert_eq!(digest(&wait(&thread, "focus", over)), digest(&ended));
+    assert_eq!(ended.timeline.forks, [(1, at)]);
+    assert_eq!(ended.timeline.ends.len(), 2);
+    assert!(ended.lanes.iter().all(|lane| lane.outcome.is_some()));
+    // The lane that was forked went on as if nothing had been.
+    tell(&thread, Order::Focus(0));
+    let first = wait(&thread, "the first", |s| s.focus == 0);
+    assert_eq!(digest(&first), headless(None));
+}
+
+#[test]
+fn a_moment_is_looked_at_again_and_play_goes_on_from_there_to_the_same_end() {
+    let thread = SimThread::start(Box::<Course>::default(), settings(8.0), false).unwrap();
+    let ended = wait(&thread, "end", over);
+    tell(&thread, Order::Pause(true));
+    tell(&thread, Order::Scrub(SimTime::ZERO + Span::from_secs(0.3)));
+    let past = wait(&thread, "past", stands(0.3));
+    assert_eq!(past.phase, Phase::Live);
+    assert!(past.timeline.past() && past.lanes[0].outcome.is_none());
+    tell(&thread, Order::Pause(false));
+    let again = wait(&thread, "end again", over);
+    assert_eq!(digest(&again), digest(&ended));
+    assert!(!again.timeline.past());
+}
+
+#[test]
+fn a_change_in_the_past_leaves_what_was() {
+    let thread = SimThread::start(Box::<Course>::default(), settings(8.0), false).unwrap();
+    let ended = wait(&thread, "end", over);
+    tell(&thread, Order::Pause(true));
+    tell(&thread, Order::Scrub(SimTime::ZERO + Span::from_secs(0.2)));
+    wait(&thread, "past", stands(0.2));
+    tell(&thread, Order::Change(Knob::Latency(Latency::Fixed(10.0))));
+    let forked = wait(&thread, "fork", |s| s.lanes.len() == 2);
+    assert!(stands(0.2)(&forked));
+    tell(&thread, Order::Pause(false));
+    let both = wait(&thread, "both ends", |s| over(s) && s.lanes.len() == 2);
+    tell(&thread, Order::Focus(0));
+    let first = wait(&thread, "the first", |s| s.focus == 0);
+    assert_eq!(digest(&first), digest(&ended));
+    assert_eq!(both.focus, 1);
+}
+
+#[test]
+fn a_race_is_from_the_start_and_in_step() {
+    let thread = SimThread::start(Box::<Course>::default(), settings(1.0), false).unwrap();
+    wait(&thread, "running", |s| s.scene.as_ref().is_some_and(|scene| scene.now.secs() > 0.1));
+    let other = Settings { latency: Latency::Fixed(5.0), ..settings(1.0) };
+    tell(&thread, Order::Race(Box::new(other)));
+    let two = wait(&thread, "race", |s| s.run == 2 && s.lanes.len() == 2);
+    assert!(two.scene.as_ref().unwrap().now.secs() < 0.1);
+    assert_eq!(two.lanes[1].differs, ["latency fixed:5"]);
+    // A new seed is for all; closing one leaves the other as it goes.
+    tell(&thread, Order::Launch(Settings { seed: 9, ..two.settings.clone() }));
+    let three = wait(&thread, "seed", |s| s.run == 3 && s.lanes.len() == 2);
+    assert_eq!(three.settings.seed, 9);
+    tell(&thread, Order::Close(1));
+    let one = wait(&thread, "closed", |s| s.lanes.len() == 1);
+    assert_eq!((one.focus, one.settings.latency.clone(), one.settings.seed), (0, Latency::Fixed(100.0), 9));
+    tell(&thread, Order::Open("box".into()));
+    wait(&thread, "opened", |s| s.run == 4 && s.lanes.len() == 1);
+}
+
+#[test]
+fn four_lanes_are_the_most() {
+    let thread = standing(0.1);
+    for lanes in 2..=4 {
+        tell(&thread, Order::Fork);
+        wait(&thread, "fork", |s| s.lanes.len() == lanes);
+    }
+    tell(&thread, Order::Fork);
+    let newest = wait(&thread, "notice", |s| s.notice.contains("4 lanes"));
+    assert_eq!(newest.lanes.iter().map(|lane| lane.place).collect::<Vec<_>>(), [0, 1, 2, 3]);
+    tell(&thread, Order::Close(1));
+    wait(&thread, "closed", |s| s.lanes.len() == 3);
+    tell(&thread, Order::Fork);
+    let places = wait(&thread, "again", |s| s.lanes.len() == 4);
+    assert_eq!(places.lanes.iter().map(|lane| lane.place).collect::<Vec<_>>(), [0, 2, 3, 1]);
 }

@@ -6,7 +6,9 @@ use episode::Outcome;
 use plant::{Observation, Pose, RobotState, World};
 use timing::{Counts, Fate, SimTime, Span, Stage};
 
+use crate::gauge::Gauge;
 use crate::labs::Settling;
+use crate::phase::MapState;
 use crate::{Kept, Settings};
 
 /// Everything the window shows of one instant.
@@ -28,8 +30,93 @@ pub struct Snapshot {
     pub log: Kept,
     /// What becomes of the runs that settle a lab.
     pub settling: Settling,
-    /// The run, if one has been launched.
+    /// The phase map of this run's scenario.
+    pub map: MapState,
+    /// The run, if one has been launched: of several lanes, the one in focus.
     pub scene: Option<Scene>,
+    /// All lanes, that one among them.
+    pub lanes: Vec<LaneView>,
+    /// Which of them is in focus.
+    pub focus: usize,
+    /// The whole run.
+    pub timeline: Timeline,
+    /// What became of the question whose fault it was.
+    pub blame: Blaming,
+}
+
+/// A robot beside others in the same world.
+#[derive(Clone, Debug)]
+pub struct LaneView {
+    /// Its place, from 0: its letter and its colour.
+    pub place: usize,
+    /// What sets it apart from the others, such as `latency fixed:80`; empty where nothing does.
+    pub differs: Vec<String>,
+    /// The robot.
+    pub robot: RobotState,
+    /// Where it has been, on the floor.
+    pub trail: Vec<[f32; 2]>,
+    /// Age of the command in force.
+    pub age: Option<Span>,
+    /// How it has ended, once that is shown.
+    pub outcome: Option<Outcome>,
+    /// The digest of the last tick shown.
+    pub digest: u64,
+    /// Up to when every tick is that of the first lane, digest for digest; `None` if none differs.
+    pub equal_until: Option<SimTime>,
+}
+
+/// The whole run, for the bar under the scene.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Timeline {
+    /// The instant shown.
+    pub at: SimTime,
+    /// How far the lane that is furthest has come.
+    pub head: SimTime,
+    /// When lanes ended: place, when, how.
+    pub ends: Vec<(usize, SimTime, Outcome)>,
+    /// When lanes were forked: place and when.
+    pub forks: Vec<(usize, SimTime)>,
+    /// It is a log that is looked at.
+    pub log: String,
+}
+
+impl Timeline {
+    /// Whether an earlier instant is shown.
+    pub fn past(&self) -> bool {
+        self.at < self.head
+    }
+}
+
+/// What became of the question whose fault a collision was.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Blaming {
+    /// Nobody has asked.
+    #[default]
+    Idle,
+    /// It is being found out.
+    Running {
+        /// Steps done.
+        done: usize,
+        /// Of so many; 0 before that is known.
+        of: usize,
+    },
+    /// It is known.
+    Told(Verdict),
+    /// It cannot be told: why.
+    Failed(String),
+}
+
+/// Whose fault it was.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Verdict {
+    /// One word or two.
+    pub verdict: String,
+    /// In plain words.
+    pub paragraph: String,
+    /// Numbers: name and value.
+    pub numbers: Vec<(String, String)>,
+    /// The latency up to which it does not collide, milliseconds.
+    pub critical_ms: Option<f64>,
 }
 
 /// What goes on.
@@ -101,6 +188,21 @@ pub struct Scene {
     pub playback: Playback,
     /// What the latency numbers are worth.
     pub badge: Badge,
+    /// What the instruments show.
+    pub instruments: Instruments,
+}
+
+/// What the instruments show of an instant.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Instruments {
+    /// What it needs to stop, and what is free ahead; `None` for a balancer.
+    pub gauge: Option<Gauge>,
+    /// What sensors without noise would give now.
+    pub truth: Option<Arc<Observation>>,
+    /// The free distance at which the scenario lets the robot see what is ahead, metres, if it says so.
+    pub sight: Option<f64>,
+    /// What of a reaction is no pure delay: sensing, links, the longest wait for a control instant, dead time and lag.
+    pub spent: Span,
 }
 
 /// How the run is played.
@@ -202,7 +304,12 @@ impl Snapshot {
             notice: String::new(),
             log: Kept::default(),
             settling: Settling::default(),
+            map: MapState::default(),
             scene: None,
+            lanes: Vec::new(),
+            focus: 0,
+            timeline: Timeline::default(),
+            blame: Blaming::default(),
         }
     }
 }

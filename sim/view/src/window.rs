@@ -4,8 +4,12 @@ use bevy_egui::egui::{self, Align2, Frame, Id, LayerId, Margin, Order, Panel, Re
 
 use crate::card::Press;
 use crate::hud::Callout;
+use crate::keys::Group;
+use crate::limit::Limit;
 use crate::snapshot::{Phase, Snapshot};
-use crate::{Action, Desk, Kept, card, hud, keys, lab_panel, panel, plots, theme};
+use crate::waterfall::waterfall;
+use crate::{Action, Desk, Instrument, Kept, card, dropped, hud, keys, lab_panel, lanes, panel, phase_panel};
+use crate::{plots, seen, theme, timeline};
 
 /// Width of the panel on the left, points.
 const PANEL: f32 = 276.0;
@@ -35,13 +39,24 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
     if desk.bare && !matches!(snapshot.phase, Phase::Failed(_)) {
         return bare(ui, callouts);
     }
-    let paper = Frame::NONE.fill(theme::PAPER).inner_margin(Margin::symmetric(10, 8));
+    let paper = Frame::NONE.fill(theme::paper()).inner_margin(Margin::symmetric(10, 8));
     Panel::left("controls").exact_size(PANEL).resizable(false).frame(paper).show(ui, |ui| {
         panel::panel(ui, desk, snapshot, &mut actions);
     });
     let height = (ui.available_height() * 0.26).clamp(140.0, 230.0);
-    Panel::bottom("strip").exact_size(height).resizable(false).frame(paper).show(ui, |ui| strip(ui, snapshot));
-    if desk.labs.open {
+    Panel::bottom("strip").exact_size(height).resizable(false).frame(paper).show(ui, |ui| {
+        strip(ui, desk, snapshot, &mut actions);
+    });
+    let bar = Frame::NONE.fill(theme::paper()).inner_margin(Margin::symmetric(10, 2));
+    Panel::bottom("timeline").exact_size(timeline::HEIGHT).resizable(false).frame(bar).show(ui, |ui| {
+        timeline::bar(ui, &snapshot.timeline, &mut actions);
+    });
+    if let (Some(instrument), Some(of)) = (desk.instrument, &snapshot.scene) {
+        Panel::right("instrument").exact_size(LABS).resizable(false).frame(paper).show(ui, |ui| match instrument {
+            Instrument::Seen => seen::show(ui, of, &mut actions),
+            Instrument::Map => phase_panel::show(ui, desk, snapshot, &mut actions),
+        });
+    } else if desk.labs.open {
         Panel::right("labs").exact_size(LABS).resizable(false).frame(paper).show(ui, |ui| {
             lab_panel::panel(ui, &desk.labs, &snapshot.settling, &mut actions);
         });
@@ -51,10 +66,21 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
     let painter = ctx.layer_painter(LayerId::new(Order::Background, Id::new("callouts"))).with_clip_rect(scene);
     if let Some(of) = &snapshot.scene {
         if !desk.help {
-            hud::callouts(&painter, callouts, above_card(&ctx, snapshot, desk, scene.shrink(6.0)));
+            let mut free = above_card(&ctx, snapshot, desk, scene.shrink(6.0));
+            if snapshot.lanes.len() > 1 {
+                free.min.x += lanes::WIDTH + 40.0;
+            }
+            hud::callouts(&painter, callouts, scene.shrink(6.0), free);
         }
         let corner = scene.left_top() + egui::vec2(12.0, 12.0);
         floating(&ctx, "legend", Align2::LEFT_TOP, corner, hud::legend);
+        if snapshot.lanes.len() > 1 {
+            let legend = ctx.memory(|memory| memory.area_rect(Id::new("legend")));
+            let below = legend.map_or(120.0, |rect| rect.height() + 8.0);
+            floating(&ctx, "lanes", Align2::LEFT_TOP, corner + egui::vec2(0.0, below), |ui| {
+                lanes::list(ui, snapshot, &mut actions);
+            });
+        }
         let corner = scene.right_top() + egui::vec2(-12.0, 12.0);
         floating(&ctx, "hud", Align2::RIGHT_TOP, corner, |ui| hud::hud(ui, of));
     }
@@ -85,6 +111,16 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
     if !desk.toast.is_empty() {
         floating(&ctx, "toast", Align2::LEFT_BOTTOM, corner, |ui| ui.label(&desk.toast));
     }
+    if desk.hint {
+        let top = scene.center_top() + egui::vec2(0.0, 12.0);
+        floating(&ctx, "first steps", Align2::CENTER_TOP, top, first_steps);
+    }
+    if !desk.promise.is_empty() {
+        floating(&ctx, "promise", Align2::CENTER_CENTER, scene.center(), |ui| {
+            ui.set_max_width(420.0);
+            ui.label(RichText::new(&desk.promise).heading());
+        });
+    }
     if desk.help {
         floating(&ctx, "help", Align2::CENTER_CENTER, scene.center(), |ui| help(ui, desk));
     }
@@ -104,7 +140,7 @@ fn above_card(ctx: &egui::Context, snapshot: &Snapshot, desk: &Desk, mut scene: 
 fn bare(ui: &mut Ui, callouts: &[Callout]) -> Drawn {
     let scene = ui.available_rect_before_wrap();
     let painter = ui.ctx().layer_painter(LayerId::new(Order::Background, Id::new("callouts"))).with_clip_rect(scene);
-    hud::callouts(&painter, callouts, scene.shrink(6.0));
+    hud::callouts(&painter, callouts, scene, scene.shrink(6.0));
     Drawn { scene, actions: Vec::new(), back: false }
 }
 
@@ -114,32 +150,69 @@ fn floating<R>(ctx: &egui::Context, id: &str, pivot: Align2, at: egui::Pos2, add
 }
 
 /// The age on the left, the waterfall on the right.
-fn strip(ui: &mut Ui, snapshot: &Snapshot) {
+fn strip(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
     let Some(scene) = &snapshot.scene else { return };
     let whole = ui.available_rect_before_wrap();
     let middle = whole.left() + whole.width() * 0.42;
     let left = Rect::from_min_max(whole.min, egui::pos2(middle - 9.0, whole.bottom()));
     let right = Rect::from_min_max(egui::pos2(middle + 9.0, whole.top()), whole.max);
-    ui.scope_builder(UiBuilder::new().max_rect(left), |ui| plots::age_strip(ui, &scene.ages));
-    ui.scope_builder(UiBuilder::new().max_rect(right), |ui| plots::waterfall(ui, &scene.lives, scene.now));
+    let limit = Limit::of(snapshot);
+    ui.scope_builder(UiBuilder::new().max_rect(left), |ui| plots::age_strip(ui, &scene.ages, limit));
+    ui.scope_builder(UiBuilder::new().max_rect(right), |ui| {
+        waterfall(ui, &scene.lives, scene.now, desk.stretch, limit, actions);
+    });
     ui.allocate_rect(whole, egui::Sense::hover());
 }
 
-/// The list of keys.
+/// All that can be done, by what it is for.
 fn help(ui: &mut Ui, desk: &Desk) {
-    ui.label(RichText::new("Keys").heading());
-    egui::Grid::new("keys").num_columns(2).spacing([18.0, 4.0]).show(ui, |ui| {
-        let digits = desk.scenarios.len().min(9);
-        let digits = (digits > 0).then(|| (format!("1 .. {digits}"), "scenario"));
-        let rows = keys::KEYS.iter().filter(|key| !key.help.is_empty()).map(|key| (key.cap.to_owned(), key.help));
-        for (cap, help) in rows.chain(digits).chain([("drag, wheel".into(), "turn, bring nearer")]) {
-            ui.label(RichText::new(cap).monospace().strong());
-            ui.label(help);
-            ui.end_row();
+    let digits = desk.scenarios.len().min(9);
+    let digits = (digits > 0).then(|| (format!("1 .. {digits}"), "scenario".to_owned()));
+    let other = |group: Group| -> Vec<(String, String)> {
+        let rows: &[(&str, &str)] = match group {
+            Group::Look => &[("drag, wheel", "turn, bring nearer"), ("Tab", "to the next control")],
+            Group::Change => &[("drop a file", dropped::KINDS)],
+            Group::Play | Group::Share => &[],
+        };
+        rows.iter().map(|(cap, help)| ((*cap).to_owned(), (*help).to_owned())).collect()
+    };
+    ui.set_max_width(620.0);
+    ui.horizontal_top(|ui| {
+        for column in [[Group::Play, Group::Look], [Group::Change, Group::Share]] {
+            ui.vertical(|ui| {
+                ui.set_width(300.0);
+                for group in column {
+                    ui.label(RichText::new(group.label()).heading());
+                    let keys = keys::KEYS.iter().filter(|key| key.group == group && !key.help.is_empty());
+                    let keys = keys.map(|key| (key.cap.to_owned(), key.help.to_owned()));
+                    let digits = digits.clone().filter(|_| group == Group::Play);
+                    for (cap, help) in keys.chain(digits).chain(other(group)) {
+                        ui.horizontal_top(|ui| {
+                            ui.allocate_ui(egui::vec2(CAP, 16.0), |ui| {
+                                ui.set_min_width(CAP);
+                                ui.label(RichText::new(cap).monospace().strong());
+                            });
+                            ui.add(egui::Label::new(help).wrap());
+                        });
+                    }
+                    ui.add_space(6.0);
+                }
+            });
         }
     });
 }
 
+/// Width of the names of keys, points.
+const CAP: f32 = 96.0;
+
+/// The first steps, for whoever sees the window for the first time.
+fn first_steps(ui: &mut Ui) {
+    ui.set_max_width(430.0);
+    ui.label(RichText::new("A neural network drives this robot.").heading());
+    ui.label("What it decides comes late. Drag the latency on the left, and see what lateness does.");
+    ui.label(theme::small("Space: pause.  R: run again.  G: guided experiments.  H: all keys.  Esc: close this."));
+}
+
 #[cfg(test)]
 #[path = "window_tests.rs"]
-mod tests;
+pub(crate) mod tests;

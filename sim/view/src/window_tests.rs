@@ -8,8 +8,8 @@ use timing::{Counts, Fate, Rate, SimTime, Span, Stage};
 
 use super::*;
 use crate::desk::tests::settings;
-use crate::snapshot::{AgeStrip, Badge, Ending, Life, Playback, Scene};
-use crate::{Choice, Settings};
+use crate::snapshot::{AgeStrip, Badge, Ending, Instruments, Life, Playback, Scene};
+use crate::{Choice, Gauge, Settings};
 
 struct State {
     desk: Desk,
@@ -24,7 +24,7 @@ fn choices(names: &[&str]) -> Vec<Choice> {
     names.iter().map(|name| Choice { id: (*name).into(), title: (*name).into(), description: long.into() }).collect()
 }
 
-fn scene() -> Scene {
+pub(crate) fn scene() -> Scene {
     let pose = Pose { x: 7.0, y: 0.4, yaw: 0.3 };
     let world = World {
         tick: Rate::from_hz(240.0).unwrap(),
@@ -61,6 +61,18 @@ fn scene() -> Scene {
         lives: (0..30).map(life).collect(),
         playback: Playback { speed: 1.0, obtained: 0.5, paused: false, held: false },
         badge: Badge::Drifted,
+        instruments: Instruments {
+            gauge: Some(Gauge {
+                speed: 1.98,
+                reaction: Some(Span::from_ms(212.0)),
+                driven: 0.42,
+                braking: 0.98,
+                at_least: 0.98,
+                free: 1.3,
+                path: vec![],
+            }),
+            ..Instruments::default()
+        },
     }
 }
 
@@ -186,7 +198,7 @@ fn nothing_overflows() {
 #[test]
 fn the_legend_of_the_waterfall_and_the_numbers_are_there() {
     let harness = harness([1280.0, 800.0], settings(), Phase::Live);
-    for text in ["212 ms", "0.42 m", "0.98 m", "1.98 m/s", "4.84 s", "0.50x of 1x", "194", "141"] {
+    for text in ["212 ms", "0.42 m", "1.40 m", "1.98 m/s", "4.84 s", "0.50x of 1x", "194", "141"] {
         assert!(harness.query_all_by_label(text).next().is_some(), "{text}");
     }
     harness.get_by_label_contains("measured, disturbed");
@@ -212,4 +224,174 @@ fn the_scene_alone_fills_the_window_unless_a_run_cannot_start() {
     harness.state_mut().snapshot.phase = Phase::Failed("found no model `x`; expected pilot".into());
     harness.run_steps(2);
     harness.get_by_label("found no model `x`; expected pilot");
+}
+
+fn lane(place: usize, differs: &str, equal_until: Option<SimTime>) -> crate::snapshot::LaneView {
+    crate::snapshot::LaneView {
+        place,
+        differs: vec![differs.into()],
+        robot: scene().robot,
+        trail: vec![],
+        age: Some(Span::from_ms(75.0)),
+        outcome: (place == 0).then_some(episode::Outcome::Collision),
+        digest: 7,
+        equal_until,
+    }
+}
+
+#[test]
+fn lanes_say_what_sets_them_apart_and_since_when() {
+    let mut harness = harness([1024.0, 640.0], settings(), Phase::Live);
+    assert_eq!(harness.query_all_by_label_contains("bit for bit").count(), 0, "one lane needs no list");
+    let at = SimTime::ZERO + Span::from_ms(2283.0);
+    let second = lane(1, "latency fixed:60, a model with a name that is far too long for one line", Some(at));
+    harness.state_mut().snapshot.lanes =
+        vec![lane(0, "latency fixed:200", None), second, lane(2, "cruise 1 m/s", None)];
+    harness.state_mut().snapshot.focus = 1;
+    harness.run_steps(3);
+    harness.get_by_label_contains("collided; the others are compared with it");
+    harness.get_by_label_contains("age 75 ms; bit for bit as A until 2.283 s");
+    harness.get_by_label_contains("bit for bit as A so far");
+    harness.get_by_label("latency fixed:200").click();
+    harness.run_steps(2);
+    harness.query_all_by_label("x").nth(2).unwrap().click();
+    harness.run_steps(2);
+    assert_eq!(harness.state().actions, [Action::Lane(0), Action::CloseLane(2)]);
+}
+
+#[test]
+fn the_timeline_is_dragged_to_any_moment() {
+    let mut harness = harness([1280.0, 800.0], settings(), Phase::Live);
+    let second = |secs: f64| SimTime::ZERO + Span::from_secs(secs);
+    harness.state_mut().snapshot.timeline = crate::snapshot::Timeline {
+        at: second(8.0),
+        head: second(8.0),
+        ends: vec![(0, second(5.0), episode::Outcome::Collision)],
+        forks: vec![(1, second(2.0))],
+        log: String::new(),
+    };
+    harness.run_steps(2);
+    // The middle of the track: between its two texts.
+    let (left, right) = (PANEL + 10.0 + 96.0, 1280.0 - 10.0 - 108.0);
+    let strip = ((800.0f32 - 0.0) * 0.26).clamp(140.0, 230.0);
+    let at = egui::pos2((left + right) / 2.0, 800.0 - strip - 16.0 - timeline::HEIGHT / 2.0);
+    harness.drag_at(at);
+    harness.step();
+    harness.hover_at(at + egui::vec2((right - left) / 4.0, 0.0));
+    harness.step();
+    let moments: Vec<f64> = harness
+        .state()
+        .actions
+        .iter()
+        .map(|action| if let Action::Scrub(secs) = action { *secs } else { panic!("{action:?}") })
+        .collect();
+    assert!(moments.first().is_some_and(|secs| (secs - 4.0).abs() < 0.1), "{moments:?}");
+    assert!(moments.last().is_some_and(|secs| (secs - 6.0).abs() < 0.1), "{moments:?}");
+}
+
+#[test]
+fn the_card_tells_whose_fault_it_was() {
+    let mut harness = harness([1024.0, 640.0], settings(), crash());
+    harness.get_by_label("Whose fault? (B)").click();
+    harness.run_steps(2);
+    assert_eq!(harness.state().actions, [Action::Blame]);
+    harness.state_mut().snapshot.blame = crate::snapshot::Blaming::Running { done: 3, of: 16 };
+    harness.run_steps(2);
+    harness.get_by_label_contains("3 of 16 variants");
+    harness.state_mut().snapshot.blame = crate::snapshot::Blaming::Told(crate::snapshot::Verdict {
+        verdict: "latency".into(),
+        paragraph: "Latency is to blame: 62 ms less.".into(),
+        numbers: vec![("shares".into(), "compute 100 % of the impact speed that latency brought".into()); 8],
+        critical_ms: Some(38.0),
+    });
+    harness.run_steps(5);
+    harness.get_by_label_contains("62 ms less");
+    harness.get_by_label("What if 30 ms? Beside it").click();
+    harness.run_steps(2);
+    assert_eq!(harness.state().actions.last(), Some(&Action::WhatIf(Latency::Fixed(30.0))));
+}
+
+/// What has the keyboard.
+fn focused(harness: &Harness<State>) -> Option<String> {
+    let root = harness.root();
+    let mut nodes = root.children_recursive().filter(|node| node.accesskit_node().is_focused());
+    nodes.next().map(|node| {
+        let node = node.accesskit_node();
+        node.label().or(node.value()).unwrap_or_else(|| format!("{:?}", node.role()))
+    })
+}
+
+#[test]
+fn the_keyboard_reaches_every_control_from_top_to_bottom() {
+    let mut harness = harness([1280.0, 800.0], settings(), Phase::Live);
+    assert_eq!(focused(&harness), None);
+    let mut order = Vec::new();
+    for _ in 0..40 {
+        harness.key_press(egui::Key::Tab);
+        harness.run_steps(2);
+        order.extend(focused(&harness));
+    }
+    let expected = ["next", "Pause", "Reset", "Step", "-", "+", "measured", "fixed", "service", "profile", "deadline"];
+    let places: Vec<_> = expected.map(|name| order.iter().position(|other| other == name)).into();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{expected:?} in {order:?}");
+    // And what has it can be pressed.
+    while focused(&harness).as_deref() != Some("Reset") {
+        harness.key_press(egui::Key::Tab);
+        harness.run_steps(2);
+    }
+    harness.key_press(egui::Key::Space);
+    harness.run_steps(2);
+    assert_eq!(harness.state().actions, [Action::Reset]);
+}
+
+#[test]
+fn the_pointer_leaves_the_keyboard_to_the_window() {
+    // Else Space would press the button again instead of pausing.
+    let mut harness = harness([1280.0, 800.0], settings(), Phase::Live);
+    harness.get_by_label("Reset").click();
+    harness.run_steps(2);
+    assert_eq!((focused(&harness), harness.state().actions.len()), (None, 1));
+}
+
+#[test]
+fn the_help_names_every_key_and_fits() {
+    for size in [[1280.0, 800.0], [1024.0, 640.0], [880.0, 560.0], [1920.0, 1080.0]] {
+        let mut harness = harness(size, settings(), Phase::Live);
+        harness.state_mut().desk.act(Action::Help);
+        harness.run_steps(3);
+        let zoom = zoom(size[0], size[1]);
+        let whole = Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(size[0], size[1]) / zoom).expand(0.5);
+        for key in keys::KEYS.iter().filter(|key| !key.help.is_empty()) {
+            for text in [key.cap, key.help] {
+                let mut found = harness.query_all_by_label(text);
+                assert!(found.any(|node| whole.contains_rect(node.rect())), "{text} at {size:?}");
+            }
+        }
+        for group in Group::ALL {
+            harness.get_by_label(group.label());
+        }
+        assert!(harness.query_all_by_label("drop a file").next().is_some(), "the mouse has its place too");
+    }
+}
+
+#[test]
+fn the_first_steps_are_told_until_anything_is_done() {
+    let mut harness = harness([1280.0, 800.0], settings(), Phase::Live);
+    for action in [Action::Escape, Action::Nudge(10.0)] {
+        harness.state_mut().desk.hint = true;
+        harness.run_steps(2);
+        harness.get_by_label("A neural network drives this robot.");
+        harness.state_mut().desk.act(action);
+        harness.run_steps(2);
+        assert!(harness.query_by_label("A neural network drives this robot.").is_none());
+    }
+    assert!(!harness.state().desk.quit, "the first Esc closes the words, not the window");
+}
+
+#[test]
+fn what_hovers_is_told_what_becomes_of_it() {
+    let mut harness = harness([1280.0, 800.0], settings(), Phase::Live);
+    harness.state_mut().desk.promise = "Drop it to time net.onnx and to drive with it".into();
+    harness.run_steps(2);
+    harness.get_by_label("Drop it to time net.onnx and to drive with it");
 }

@@ -12,6 +12,15 @@ impl Plant {
     /// What the robot senses at an instant of the current tick, `tick_start <= at <= tick_end`. The noise depends on
     /// the world's seed and `frame` alone.
     pub fn observe(&self, pieces: &[Piece], at: SimTime, frame: u64) -> Observation {
+        self.sense(pieces, at, frame, true)
+    }
+
+    /// What sensors without noise would give: the truth that a display sets against what was seen.
+    pub fn truth(&self, pieces: &[Piece], at: SimTime, frame: u64) -> Observation {
+        self.sense(pieces, at, frame, false)
+    }
+
+    fn sense(&self, pieces: &[Piece], at: SimTime, frame: u64, noisy: bool) -> Observation {
         let (world, scene) = (&*self.world, &*self.scene);
         let robot = self.robot_at(pieces, at);
         let base = Frame::of(&robot.pose);
@@ -22,10 +31,10 @@ impl Plant {
 
         let mut scan = crate::lidar::scan(&world.lidar, &scene.beams, things.iter().copied());
         let max = world.lidar.max_range as f32;
-        if world.lidar.noise > 0.0 {
+        if noisy && world.lidar.noise > 0.0 {
             Noise::of_scan(world.seed, frame).add(&mut scan.ranges, max, |range| range < max, |_| world.lidar.noise);
         }
-        let image = self.depth_image(&things, frame);
+        let image = self.depth_image(&things, frame, noisy);
         let by_camera = |index: usize| image.as_ref().is_some_and(|(_, seen)| seen[index]);
         let seen = (0..things.len())
             .filter(|&index| scan.seen[index] || by_camera(index))
@@ -53,7 +62,7 @@ impl Plant {
     }
 
     /// The depth image, and which of the things, given in the base frame, it shows.
-    fn depth_image(&self, things: &[Prism], frame: u64) -> Option<(DepthImage, Vec<bool>)> {
+    fn depth_image(&self, things: &[Prism], frame: u64, noisy: bool) -> Option<(DepthImage, Vec<bool>)> {
         let camera = self.world.camera.as_ref()?;
         let front = self.scene.half[0];
         let moved = things.iter().map(|thing| {
@@ -63,7 +72,7 @@ impl Plant {
         });
         let crate::camera::Image { mut depth, seen } = crate::camera::render(camera, moved);
         let max = camera.max_range as f32;
-        if camera.noise > 0.0 {
+        if noisy && camera.noise > 0.0 {
             let sigma = |depth: f32| camera.noise * f64::from(depth) * f64::from(depth);
             Noise::of_image(self.world.seed, frame).add(&mut depth, max, |depth| depth < max, sigma);
         }

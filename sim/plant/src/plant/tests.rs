@@ -344,3 +344,51 @@ fn what_lies_below_the_scan_is_seen_by_a_camera_and_felt_by_all() {
         assert_eq!(contacts[0].with, "pallet");
     }
 }
+
+#[test]
+fn the_way_is_free_up_to_what_stands_in_it() {
+    let plant = plant(World { obstacles: vec![wall(FRONT + 1.3)], ..open(240.0) });
+    let straight: Vec<Pose> = (0..60).map(|i| Pose { x: f64::from(i) * 0.05, ..Pose::default() }).collect();
+    let free = plant.free_along(&straight, SimTime::ZERO);
+    assert!((free - 1.3).abs() < 1e-4, "{free}");
+    assert!((free - plant.observe(&hold(&plant, Command::STOP), SimTime::ZERO, 0).gap).abs() < 1e-4);
+    // What ends before it, and what turns away from it, is free.
+    assert_eq!(plant.free_along(&straight[..20], SimTime::ZERO), f64::INFINITY);
+    let back: Vec<Pose> = straight.iter().map(|pose| Pose { x: -pose.x, ..*pose }).collect();
+    assert_eq!(plant.free_along(&back, SimTime::ZERO), f64::INFINITY);
+    assert_eq!(plant.free_along(&[Pose { x: FRONT + 1.3, ..Pose::default() }], SimTime::ZERO), 0.0);
+    assert_eq!(plant.free_along(&[], SimTime::ZERO), f64::INFINITY);
+}
+
+#[test]
+fn a_walker_is_met_where_it_stands_at_that_instant() {
+    let actor = walker(&[[2.0, 3.0], [2.0, -3.0]], 240.0, Trigger::At(Span::ZERO));
+    let plant = plant(World { actors: vec![actor], ..open(240.0) });
+    let straight: Vec<Pose> = (0..60).map(|i| Pose { x: f64::from(i) * 0.05, ..Pose::default() }).collect();
+    assert_eq!(plant.free_along(&straight, plant.tick_start()), f64::INFINITY);
+    // Three metres further it stands in the middle of the way.
+    let mut later = plant;
+    for _ in 0..3 {
+        later.step(&hold(&later, Command::STOP));
+    }
+    let (pose, _) = later.actor_poses_at(later.tick_start()).next().unwrap();
+    assert!(pose.y.abs() < 0.1, "{pose:?}");
+    let from: Vec<Pose> = straight.iter().map(|p| Pose { x: later.robot().pose.x + p.x, ..*p }).collect();
+    let free = later.free_along(&from, later.tick_start());
+    assert!((free - (2.0 - 0.25 - FRONT - later.robot().pose.x)).abs() < 1e-3, "{free}");
+}
+
+#[test]
+fn the_truth_is_the_observation_without_noise() {
+    let noisy = open(240.0);
+    let quiet = World { lidar: Lidar { noise: 0.0, ..noisy.lidar }, ..noisy.clone() };
+    let world = |world: World| plant(World { obstacles: vec![wall(2.0)], ..world });
+    let (noisy, quiet) = (world(noisy), world(quiet));
+    let pieces = hold(&noisy, Command::STOP);
+    let before = digest(&noisy);
+    assert_eq!(noisy.truth(&pieces, SimTime::ZERO, 3), quiet.observe(&pieces, SimTime::ZERO, 3));
+    assert_ne!(noisy.truth(&pieces, SimTime::ZERO, 3), noisy.observe(&pieces, SimTime::ZERO, 3));
+    assert_eq!(digest(&noisy), before);
+    let stopped = noisy.extrapolate(noisy.robot(), Command::STOP, 5.0);
+    assert!((stopped.pose.x - 1.0).abs() < 1e-9 && stopped.linear == 0.0);
+}

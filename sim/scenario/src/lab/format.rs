@@ -86,7 +86,7 @@ pub struct Run {
     #[serde(default, deserialize_with = "maybe")]
     #[schemars(with = "Option<String>")]
     pub schedule: Option<Schedule>,
-    /// What is done about late commands: hold, watchdog:MS, predict, governor
+    /// What is done about late commands: hold, watchdog:MS, predict, governor, chunks
     pub compensation: Option<Compensation>,
     /// Inferences that take longer are lost, ms
     pub deadline_ms: Option<f64>,

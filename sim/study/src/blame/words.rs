@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Blame, Verdict};
+use super::{AGREEMENT, Blame, Verdict};
 
 impl Verdict {
     /// One word or two.
@@ -47,9 +47,17 @@ impl Blame {
             Verdict::Undetermined => {
                 let of: usize = self.split.values().sum();
                 let in_ = |a, b| [a, b].iter().filter_map(|verdict| self.split.get(verdict)).sum::<usize>();
+                let start: usize = self.split_from_start.values().sum();
+                let most = self.split_from_start.iter().max_by_key(|(_, n)| **n);
+                let most = most.filter(|(verdict, n)| {
+                    **n as f64 >= AGREEMENT * start as f64 && !matches!(verdict, Verdict::NoCollision)
+                });
+                let from_start = most.map_or(String::new(), |(verdict, n)| {
+                    format!(" Changed from the start on, {n} of {start} say {}.", verdict.label())
+                });
                 format!(
                     "The replicas do not agree on what was to blame: no latency alone would have spared the {hit} in {} of {of}, \
-                     the expert's decisions alone in {}.",
+                     the expert's decisions alone in {}.{from_start}",
                     in_(Verdict::Latency, Verdict::Joint),
                     in_(Verdict::Model, Verdict::Joint)
                 )
@@ -68,40 +76,35 @@ impl Blame {
         format!("{why}{margin}")
     }
 
-    /// The paragraph, then the numbers.
-    pub fn text(&self) -> String {
-        let mut text =
-            format!("{}, seed {}: {}\n{}\n", self.scenario, self.seed, self.story.sentence(), self.paragraph());
+    /// What else it found: a name and what stands beside it; a name that is empty goes on with the one before.
+    pub fn numbers(&self) -> Vec<(&'static str, String)> {
         let replicas: usize = self.split.values().sum();
         let split = |split: &std::collections::BTreeMap<Verdict, usize>| {
             let parts: Vec<String> = split.iter().map(|(verdict, n)| format!("{} {n}", verdict.label())).collect();
             parts.join(", ")
         };
-        let _ = writeln!(text, "  verdict    {} ({} of {replicas} replicas)", self.verdict.label(), split(&self.split));
-        let _ = writeln!(
-            text,
-            "             changed from {} s before the contact on, give or take {} s; changed from the start on: {}",
-            self.window_s,
-            self.window_spread_s,
-            split(&self.split_from_start)
-        );
-        let intervals: Vec<String> = self
-            .intervals
-            .iter()
-            .map(|i| {
-                let word = if i.safe { "safe" } else { "hits" };
-                match i.from_ms.zip(i.to_ms) {
-                    Some((from, to)) => format!("{word} {from:.0} to {to:.0} ms"),
-                    None => format!("{word} {:.2} to {:.2} times", i.from_scale, i.to_scale),
-                }
-            })
-            .collect();
-        let _ = writeln!(text, "  latency    {:.1} ms when it knew; {}", self.latency_ms, intervals.join(", "));
+        let (window, spread, from_start) = (self.window_s, self.window_spread_s, split(&self.split_from_start));
+        let mut numbers = vec![
+            ("verdict", format!("{} ({} of {replicas} replicas)", self.verdict.label(), split(&self.split))),
+            (
+                "",
+                format!(
+                    "changed from {window} s before the contact on, give or take {spread} s; changed from the start on: {from_start}"
+                ),
+            ),
+        ];
+        let interval = |i: &super::Interval| {
+            let word = if i.safe { "safe" } else { "hits" };
+            match i.from_ms.zip(i.to_ms) {
+                Some((from, to)) => format!("{word} {from:.0} to {to:.0} ms"),
+                None => format!("{word} {:.2} to {:.2} times", i.from_scale, i.to_scale),
+            }
+        };
+        let intervals: Vec<String> = self.intervals.iter().map(interval).collect();
+        numbers.push(("latency", format!("{:.1} ms when it knew; {}", self.latency_ms, intervals.join(", "))));
         if self.latency_changed {
-            let _ = writeln!(
-                text,
-                "             it was changed after the obstacle was seen: what is scaled is no one number of milliseconds"
-            );
+            let changed = "it was changed after the obstacle was seen: what is scaled is no one number of milliseconds";
+            numbers.push(("", changed.to_owned()));
         }
         let stages: Vec<String> = self
             .stages_ms
@@ -110,27 +113,35 @@ impl Blame {
             .map(|(stage, ms)| format!("{stage} {ms:.1} ms"))
             .collect();
         if !stages.is_empty() {
-            let _ = writeln!(text, "  stages     {}", stages.join(", "));
+            numbers.push(("stages", stages.join(", ")));
         }
         if let Some(shares) = &self.shares {
             let shares: Vec<String> =
                 shares.iter().map(|(part, share)| format!("{part} {:.0} %", share * 100.0)).collect();
-            let _ = writeln!(text, "  shares     {} of the impact speed that latency brought", shares.join(", "));
+            numbers.push(("shares", format!("{} of the impact speed that latency brought", shares.join(", "))));
         }
-        match self.last_avoidable_s {
+        let too_late = match self.last_avoidable_s {
             Some(at) => {
                 let before = self.story.at_s - at;
-                let _ = writeln!(
-                    text,
-                    "  too late   from {at:.2} s on, {before:.2} s before the contact; until then the expert without latency avoids it"
-                );
+                format!(
+                    "from {at:.2} s on, {before:.2} s before the contact; until then the expert without latency avoids it"
+                )
             }
-            None => {
-                let _ = writeln!(text, "  too late   all of the {} s before the contact", self.window_s);
-            }
-        }
+            None => format!("all of the {window} s before the contact"),
+        };
+        numbers.push(("too late", too_late));
         for what in &self.what_if {
-            let _ = writeln!(text, "  what if    {}: avoided in {} of {}", what.change, what.avoids, what.of);
+            numbers.push(("what if", format!("{}: avoided in {} of {}", what.change, what.avoids, what.of)));
+        }
+        numbers
+    }
+
+    /// The paragraph, then the numbers.
+    pub fn text(&self) -> String {
+        let mut text =
+            format!("{}, seed {}: {}\n{}\n", self.scenario, self.seed, self.story.sentence(), self.paragraph());
+        for (name, value) in self.numbers() {
+            let _ = writeln!(text, "  {name:<10} {value}");
         }
         let _ = writeln!(text, "  {} episodes and forks", self.episodes);
         text

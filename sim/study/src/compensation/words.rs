@@ -59,6 +59,12 @@ pub(super) fn findings(ways: &[WayReport], tests: &[WayTest]) -> Vec<String> {
             reference.driven.collisions, reference.driven.episodes, first.way, first.driven.collisions
         ));
     }
+    for way in ways.iter().filter(|way| way.ran_out > 0) {
+        found.push(format!(
+            "{}: {} chunks of {} were over before the next took over; their last command held meanwhile.",
+            way.way, way.ran_out, way.driven.inferences
+        ));
+    }
     for way in ways.iter().skip(2) {
         let of = |what: &str| tests.iter().find(|test| test.a == way.way && test.of == what);
         let (Some(collision), Some(success)) = (of("collision"), of("success")) else { continue };
@@ -152,7 +158,9 @@ pub fn compensation_page(study: &CompensationStudy) -> Result<String, StudyError
             table(&test_cells(&study.tests))
         );
     }
-    let _ = write!(body, "<h2>Left out</h2>\n{}", list(&study.left_out));
+    if !study.left_out.is_empty() {
+        let _ = write!(body, "<h2>Left out</h2>\n{}", list(&study.left_out));
+    }
     let hash = study.pilot_sha256.as_ref().map_or_else(|| "no network".to_owned(), |hash| format!("SHA-256 {hash}"));
     let _ = write!(
         body,

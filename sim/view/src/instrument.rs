@@ -1,0 +1,10 @@
+//! The instruments on the right: one at a time, in the place of the labs.
+
+/// An instrument that has a panel of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instrument {
+    /// What the network saw, beside what is there now.
+    Seen,
+    /// How often it collides, by speed and latency.
+    Map,
+}

@@ -161,7 +161,9 @@ fn attempt(
     options: &Options,
 ) -> Result<OnnxRuntime, String> {
     let build = |cache| warm(library, model, info.clone(), wanted, options, cache);
-    library::preload_nvidia(&library.path);
+    if info.obtained.on_gpu() {
+        library::preload_nvidia(&library.path);
+    }
     // Where TensorRT is missing nothing is built: ONNX Runtime says what is missing.
     if info.obtained != Rung::TensorRt || !library::has_tensorrt(&library.path) || tensorrt::version().is_none() {
         return build(None).map_err(|(reason, _)| reason);
@@ -175,14 +177,15 @@ fn attempt(
     }
     match build(cache) {
         Ok(engine) => Ok(engine),
-        Err((reason, taken)) => {
-            // An engine that TensorRT does not take would fail for ever.
+        // Whole as it was sealed, it may still be one that TensorRT does not take: then it would fail for ever.
+        Err((reason, taken)) if reason.contains(tensorrt::REFUSED) => {
             cache = taken;
             let Some(kept) = &mut cache else { return Err(reason) };
             kept.discard(format!("TensorRT does not take it: {reason}"))?;
             say_discarded(kept, options);
             build_engine(cache, model, options, build)
         }
+        Err((reason, _)) => Err(reason),
     }
 }
 

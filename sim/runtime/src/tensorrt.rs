@@ -16,6 +16,9 @@ use crate::{EngineInfo, Options, Precision, Rung, driver};
 /// The library as ONNX Runtime 1.31 and later ask for it.
 pub(crate) const LIBRARY: &str = "libnvinfer.so.10";
 
+/// In what ONNX Runtime says of an engine that TensorRT does not take ("could not deserialize engine from cache").
+pub(crate) const REFUSED: &str = "deserialize engine";
+
 /// What a rung on a GPU is asked for beyond the model; one by one they may be forgone.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Wanted {

@@ -135,11 +135,11 @@ fn key(ui: &mut Ui) {
 }
 
 fn nearer_paint() -> Color32 {
-    theme::BLIND.gamma_multiply(0.6)
+    theme::PAPER.lerp_to_gamma(theme::BLIND, 0.6)
 }
 
 fn farther_paint() -> Color32 {
-    theme::FAINT.gamma_multiply(0.3)
+    theme::PAPER.lerp_to_gamma(theme::FAINT, 0.3)
 }
 
 /// A polar plot, straight ahead upwards: the scan of then, that of now, and between both the difference.

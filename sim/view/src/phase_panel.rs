@@ -141,7 +141,7 @@ impl Axes {
 }
 
 fn plot(ui: &mut Ui, map: &PhaseMap, cross: Option<Cross>, top: Option<f64>, actions: &mut Vec<Action>) {
-    let height = (ui.available_height() - 150.0).clamp(200.0, 340.0);
+    let height = (ui.available_height() - 186.0).clamp(200.0, 340.0);
     let (rect, response) = ui.allocate_exact_size(egui::vec2(ui.available_width(), height), Sense::click());
     let axes = Axes::of(map, rect);
     let painter = ui.painter_at(rect);
@@ -200,7 +200,7 @@ fn scales(painter: &Painter, axes: &Axes) {
         painter.text(
             at - egui::vec2(5.0, 0.0),
             Align2::RIGHT_CENTER,
-            format!("{speed:.1}"),
+            format!("{}", (speed * 100.0).round() / 100.0),
             font.clone(),
             theme::faint(),
         );

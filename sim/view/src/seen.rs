@@ -137,11 +137,11 @@ fn key(ui: &mut Ui) {
 }
 
 fn nearer_paint() -> Color32 {
-    theme::BLIND.gamma_multiply(0.6)
+    theme::paper().lerp_to_gamma(theme::BLIND, 0.6)
 }
 
 fn farther_paint() -> Color32 {
-    theme::faint().gamma_multiply(0.3)
+    theme::paper().lerp_to_gamma(theme::faint(), 0.3)
 }
 
 /// A polar plot, straight ahead upwards: the scan of then, that of now, and between both the difference.

@@ -362,13 +362,13 @@ fn the_way_is_free_up_to_what_stands_in_it() {
 
 #[test]
 fn a_walker_is_met_where_it_stands_at_that_instant() {
-    let actor = walker(&[[2.0, 3.0], [2.0, -3.0]], 240.0, Trigger::At(Span::ZERO));
+    let actor = walker(&[[2.0, 3.0], [2.0, -3.0]], 60.0, Trigger::At(Span::ZERO));
     let plant = plant(World { actors: vec![actor], ..open(240.0) });
     let straight: Vec<Pose> = (0..60).map(|i| Pose { x: f64::from(i) * 0.05, ..Pose::default() }).collect();
     assert_eq!(plant.free_along(&straight, plant.tick_start()), f64::INFINITY);
     // Three metres further it stands in the middle of the way.
     let mut later = plant;
-    for _ in 0..3 {
+    for _ in 0..12 {
         later.step(&hold(&later, Command::STOP));
     }
     let (pose, _) = later.actor_poses_at(later.tick_start()).next().unwrap();

@@ -12,7 +12,7 @@ wanted=("$@")
 lab() {
     local number=$1 name=$2 choice=$3 at=$4
     if [ ${#wanted[@]} -gt 0 ] && [[ " ${wanted[*]} " != *" $name "* ]]; then return; fi
-    printf 'speed 4\nlab %s\npredict %s\nsettle\nsettled\nuntil %s\nframes 4\nshot %s\nquit\n' \
+    printf 'speed 8\nlab %s\npredict %s\nsettle\nsettled\nuntil %s\nframes 4\nshot %s\nquit\n' \
         "$number" "$choice" "$at" "$name" > "$work/script.txt"
     XDG_DATA_HOME="$work" timeout 900 xvfb-run -a -s "-screen 0 1280x800x24" \
         "$program" window lesson --script "$work/script.txt" --shots "$work" > "$work/said.txt" 2>&1 ||

@@ -288,9 +288,9 @@ impl Root {
         seat.setup = Some(launched.episode.setup().clone());
         seat.failures.clear();
         // The remarks name the model, and what they say must not be cut off behind a long path.
-        let mut model_line = if labels.remarks.is_empty() { labels.model.clone() } else { labels.remarks.join("; ") };
         let calibration = self.calibrations.get(&calibrated(&labels.model, &options)).cloned();
-        model_line.extend(calibration.as_deref().map(alone));
+        let model = if labels.remarks.is_empty() { labels.model.clone() } else { labels.remarks.join("; ") };
+        let model_line = calibration.as_deref().map(alone).into_iter().chain([model]).collect::<Vec<_>>().join("; ");
         Ok(Launched {
             settings: Settings { cruise: Some(launched.episode.setup().cruise), ..settings.clone() },
             runtime_line: labels.runtime_line.clone(),
@@ -360,7 +360,7 @@ fn calibrated(model: &str, options: &RuntimeOptions) -> String {
 fn alone(trace: &Trace) -> String {
     let totals: Vec<_> = trace.samples.iter().map(|sample| sample.service.total()).collect();
     let Percentiles { p50, p99, .. } = Percentiles::of(&totals);
-    format!("; timed alone: {p50:.2} ms, one in a hundred above {p99:.2} ms")
+    format!("timed alone: {p50:.2} ms, one in a hundred above {p99:.2} ms")
 }
 
 /// What a run in the window came to. How long it took in wall time says nothing: it was paused, slowed and hastened.

@@ -92,7 +92,7 @@ pub(crate) fn show(ui: &mut Ui, scene: &Scene, actions: &mut Vec<Action>) {
                 ui.vertical(|ui| {
                     ui.set_width(column);
                     let colour = if then { theme::GHOST } else { theme::SCAN };
-                    ui.label(RichText::new(word).size(theme::SMALL).color(colour));
+                    ui.label(RichText::new(word).size(theme::SMALL).color(theme::words(colour)));
                     polar(ui, half, &sight, then, now);
                 });
             }

@@ -183,7 +183,10 @@ fn prepare(args: &Args, mut setup: Setup, network: Option<&Rows>) -> Result<(Set
     }
     let (_, step) = Contract::CHUNK;
     if args.chunks && !Contract::of(&setup.world.robot).contains(&Contract::ChunkRover) {
-        return Err(miette!("found --chunks with {}, whose robot's networks answer with one command; leave it out", setup.name));
+        return Err(miette!(
+            "found --chunks with {}, whose robot's networks answer with one command; leave it out",
+            setup.name
+        ));
     }
     if args.chunks && step.0 % setup.line.capture.rate.period().0 != 0 {
         return Err(miette!(
@@ -201,7 +204,9 @@ fn prepare(args: &Args, mut setup: Setup, network: Option<&Rows>) -> Result<(Set
             setup.give_camera();
         }
         if args.depth && found == Contract::ChunkRover {
-            return Err(miette!("found --depth with a network that answers in chunks, which takes no depth image; leave it out"));
+            return Err(miette!(
+                "found --depth with a network that answers in chunks, which takes no depth image; leave it out"
+            ));
         }
         contract = Some(found);
     }

@@ -414,7 +414,8 @@ impl Episode {
         let over = chunks.at(frame.captured, from).max(self.now);
         self.stats.ran_out += u64::from(self.script.ends.is_some_and(|ends| ends < over));
         self.script.steps.retain(|(at, _)| *at < over);
-        let steps = (from..thought.commands.len()).map(|k| (chunks.at(frame.captured, k).max(over), thought.commands[k]));
+        let steps =
+            (from..thought.commands.len()).map(|k| (chunks.at(frame.captured, k).max(over), thought.commands[k]));
         self.script.steps.extend(steps);
         self.script.ends = Some(chunks.at(frame.captured, thought.commands.len()));
         if self.script.next() <= self.now {

@@ -267,10 +267,7 @@ fn tests(names: &[String], cases: &[Vec<Trial>]) -> Vec<WayTest> {
 
 /// The ways that this pilot can go, and what is not compared and why. A way named first is what the others are compared with, so
 /// that it must be possible.
-fn possible(
-    plan: &CompensationPlan,
-    contestant: &Contestant,
-) -> Result<(Vec<Compensation>, Vec<String>), StudyError> {
+fn possible(plan: &CompensationPlan, contestant: &Contestant) -> Result<(Vec<Compensation>, Vec<String>), StudyError> {
     let mut left_out = Vec::new();
     let mut setup = plan.course.setup(plan.course.scenario.seed)?;
     setup.pilot = pilot_named(&contestant.name, &setup)?;

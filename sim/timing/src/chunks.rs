@@ -109,7 +109,9 @@ mod tests {
         assert!(refused(Some(13), 170.0).ends_with("it runs out before the next takes over: s <= H - d must hold"));
         // As often as can be: 2 d <= H.
         assert_eq!(check(None, 400.0), Ok(()));
-        assert!(refused(None, 401.0).starts_with("an answer comes d = 9 steps of 50 ms late and is followed for s = 9"));
+        assert!(
+            refused(None, 401.0).starts_with("an answer comes d = 9 steps of 50 ms late and is followed for s = 9")
+        );
         // Frames are rare: s is at least their distance.
         assert_eq!(chunks(None).check(ms(100.0), ms(700.0)), Ok(()));
         assert!(chunks(None).check(ms(100.0), ms(750.0)).is_err());

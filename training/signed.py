@@ -1,6 +1,6 @@
 """Quantises a pilot as TensorRT wants it: symmetric int8 in QDQ form. What ships is quantised for processors (unsigned activations).
 
-    deadtime collect lesson slalom --seeds 0..20 --out data/int8     # what the pilot sees, for calibration
+    deadtime collect scenarios/lesson.toml scenarios/slalom.toml --seeds 0..20 --out data/int8     # for calibration
     python training/signed.py assets/models/pilot.onnx data/int8 pilot-signed.onnx
     deadtime measure pilot-signed.onnx --runtime tensorrt --precision int8
 """

@@ -88,8 +88,8 @@ fn print_text(report: &Report) {
         println!("for CUDA and TensorRT, in this order:");
         for piece in &report.gpu {
             match (&piece.found, &piece.missing) {
-                (Some(found), _) => println!("  ok       {:12} {found}", piece.name),
-                (_, missing) => println!("  missing  {:12} {}", piece.name, missing.as_deref().unwrap_or_default()),
+                (Some(found), _) => println!("  ok       {:26} {found}", piece.name),
+                (_, missing) => println!("  missing  {:26} {}", piece.name, missing.as_deref().unwrap_or_default()),
             }
         }
     }

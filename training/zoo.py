@@ -279,9 +279,9 @@ def main():
     parser.add_argument("--ship", type=int, nargs="+", default=[1, 8], help="the patches whose teacher goes to the models")
     parser.add_argument("--test-seeds", type=int, default=100, help="test seeds of the others, on each course")
     parser.add_argument("--fine-seeds", type=int, default=20, help="test seeds of the teachers with 841 tokens and more, on the first course; five times that of the one with 233")
-    parser.add_argument("--chunk-episodes", type=int, default=50, help="episodes a course and round of the pilot that answers with chunks")
-    parser.add_argument("--chunk-steps", type=int, default=5000, help="steps of each of its trainings without the convolutions")
-    parser.add_argument("--chunk-fine-steps", type=int, default=1000, help="steps of the last training, of all weights")
+    parser.add_argument("--chunk-episodes", type=int, default=24, help="episodes a course and round of the pilot that answers with chunks")
+    parser.add_argument("--chunk-steps", type=int, default=3000, help="steps of each of its trainings without the convolutions")
+    parser.add_argument("--chunk-fine-steps", type=int, default=500, help="steps of the last training, of all weights")
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
     if args.memory_bound:

@@ -17,6 +17,8 @@ struct Reference {
     /// Of the inputs, made by `synthetic_inputs`.
     seed: u64,
     output: Vec<f32>,
+    /// Of its weights.
+    precision: String,
     /// In units of 1 + the largest output.
     tolerance: f32,
     /// By runtime: what it says of a model that it cannot run.
@@ -63,6 +65,14 @@ fn difference(outputs: &[Tensor], reference: &Reference) -> f32 {
     found.iter().zip(&reference.output).map(|(x, y)| (x - y).abs() / unit).fold(0.0, f32::max)
 }
 
+/// Whether sums of products of 8 bits are exact on this processor.
+fn vnni() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::is_x86_feature_detected!("avx512vnni") || std::is_x86_feature_detected!("avxvnni");
+    #[cfg(not(target_arch = "x86_64"))]
+    true
+}
+
 #[test]
 fn each_answers_its_reference_on_every_runtime_that_can_run_it() {
     for (path, reference) in models() {
@@ -78,8 +88,11 @@ fn each_answers_its_reference_on_every_runtime_that_can_run_it() {
             match (attempt, known) {
                 (Ok(outputs), None) => {
                     let off = difference(&outputs, &reference);
-                    eprintln!("{name} on {rung}: off by {off:.1e}, {:.1e} allowed", reference.tolerance);
-                    assert!(off <= reference.tolerance, "{name} on {rung}: off by {off}; {}", reference.tolerance);
+                    // Without VNNI, ONNX Runtime's products of 8 bits saturate at 16: a second rounding.
+                    let roundings = if reference.precision == "int8" && !vnni() { 2.0 } else { 1.0 };
+                    let allowed = roundings * reference.tolerance;
+                    eprintln!("{name} on {rung}: off by {off:.1e}, {allowed:.1e} allowed");
+                    assert!(off <= allowed, "{name} on {rung}: off by {off}; {allowed}");
                 }
                 (Err(RuntimeError::Missing { reason, .. }), _) if reason.starts_with("no libonnxruntime found") => {
                     eprintln!("SKIPPED: {name} on {rung}: {reason}");

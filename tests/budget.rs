@@ -53,7 +53,7 @@ fn a_network_takes_its_share_of_the_reaction() {
         assert!(braking.contains("[latency]"));
         let path = dir.join("wired.toml");
         std::fs::write(&path, braking.replace("[latency]", &latency)).expect("written");
-        let args = ["--speed", "1.5..1.5", "--steps", "1", "--models", "none"];
+        let args = ["--speed", "1.5..1.6", "--steps", "2", "--models", "none"];
         let said = deadtime(&[&["budget", text(&path)], &args[..]].concat());
         assert!(String::from_utf8_lossy(&said.stdout).contains("network wire: the formula counts its mean delay"));
         json(&deadtime(&[&["budget", text(&path)], &args[..], &["--json"]].concat()))

@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import Path
 
 import websockets
@@ -41,14 +41,21 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 def expected(path):
-    """Tracks in the order of their threads: title, and the bars with their milliseconds."""
+    """Tracks in the order of their threads: title, and the bars with the milliseconds that they may be shown with."""
     events = json.loads(path.read_text())["traceEvents"]
     named = {(e["pid"], e.get("tid")): e["args"]["name"] for e in events if e["name"] in ("process_name", "thread_name")}
-    bars = defaultdict(Counter)
+    bars = defaultdict(dict)
+    threads = defaultdict(list)
     for e in events:
         if e["ph"] == "X":
+            threads[e["pid"], e["tid"]].append(e)
+    for thread, own in threads.items():
+        for e, after in zip(own, [*own[1:], None]):
             key = f"{e['name']} {json.dumps(e['args'], separators=(',', ':'))}"
-            bars[e["pid"], e["tid"]][key] += e["dur"] / 1e3
+            long = e["dur"] / 1e3
+            # The viewer counts from a track's first event, and rounds anew: of two bars that touch it may nest the second.
+            touch = after and after["ts"] - e["ts"] - e["dur"] < 1e-6
+            bars[thread][key] = [long, long + after["dur"] / 1e3] if touch else [long]
     return [(f"{named[pid, None]} (pid {pid}), {named[pid, tid]} (tid {tid})", bars[pid, tid]) for pid, tid in sorted(bars)]
 
 
@@ -76,8 +83,8 @@ class Page:
                 return answer["result"]
 
     async def lines(self):
-        answer = await self.call("Runtime.evaluate", expression="document.body.innerText", returnByValue=True)
-        return [line.strip() for line in answer["result"]["value"].splitlines()]
+        answer = await self.call("Runtime.evaluate", expression="document.body?.innerText ?? ''", returnByValue=True)
+        return [line.strip() for line in answer["result"].get("value", "").splitlines()]
 
     async def next_track(self):
         for kind in "keyDown", "keyUp":
@@ -98,8 +105,8 @@ async def check(page, address, tracks):
             raise SystemExit(f"expected the track {wanted!r}, found {lines[:4]}")
         table = lines[next(i for i, line in enumerate(lines) if line.startswith("Total")) + 1:]
         for total, _, name in zip(table[0::3], table[1::3], table[2::3]):
-            if abs(bars[name] - milliseconds(total)) > 0.005 * max(1.0, bars[name]):
-                raise SystemExit(f"{title}: {name} is {total}, expected {bars[name]} ms")
+            if all(abs(long - milliseconds(total)) > 0.005 * max(1.0, long) for long in bars[name]):
+                raise SystemExit(f"{title}: {name} is {total}, expected {bars[name][0]} ms")
             seen += 1
         if not seen:
             raise SystemExit(f"{title} shows no bars")

@@ -30,7 +30,8 @@ pub(crate) fn check_chunks(setup: &Setup, source: &Source) -> Result<(), Episode
         return Err(EpisodeError::ChunksAlone);
     }
     if let Source::Fixed(service) | Source::Service(service) = source {
-        chunks.check(setup.line.around() + *service, setup.line.capture.rate.period())?;
+        let (latency, between) = (setup.line.around() + *service, setup.line.capture.rate.period());
+        chunks.check(latency, between).map_err(EpisodeError::Infeasible)?;
     }
     Ok(())
 }

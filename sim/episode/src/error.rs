@@ -32,7 +32,7 @@ pub enum EpisodeError {
     ChunksAlone,
     /// Chunks that would run out.
     #[error("compensation `chunks` cannot be kept: {0}")]
-    Infeasible(#[from] timing::Infeasible),
+    Infeasible(timing::Infeasible),
     /// A trace of another batch size.
     #[error(
         "the trace holds inferences of {found} frames, the schedule wants {expected}; measure one with `deadtime measure \

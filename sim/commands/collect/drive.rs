@@ -139,7 +139,9 @@ impl<'a> Drive<'a> {
     pub async fn run(mut self, rows: &mut Vec<Row>) -> Result<(End, f64)> {
         let ended = self.episode(rows).await?;
         if self.args.chunks {
-            rows.iter_mut().for_each(|row| self.look_ahead(row));
+            for row in &mut rows {
+                self.look_ahead(row);
+            }
         }
         Ok(ended)
     }

@@ -59,7 +59,9 @@ pub(crate) fn digest_chunks(
     }
     for (id, commands) in frozen {
         hash.update(&id.to_le_bytes());
-        commands.iter().for_each(|command| take(&mut hash, *command));
+        for command in commands {
+            take(&mut hash, *command);
+        }
     }
     hash.digest()
 }

@@ -68,6 +68,7 @@ fn a_sealed_engine_is_used_again_untouched() {
 
 #[test]
 fn an_engine_that_is_not_as_it_was_left_is_thrown_away() {
+    #[allow(clippy::type_complexity, reason = "a table of cases")]
     let cases: [(fn(&Path), &str); 7] = [
         (|f| fs::write(f.join("pilot_87.engine"), "kernel").unwrap(), "pilot_87.engine is not as it was left"),
         (|f| fs::write(f.join("pilot_87.timing"), "").unwrap(), "pilot_87.timing is not as it was left"),

@@ -1,4 +1,5 @@
 //! Walks the rungs, best first, and says of each what it found.
+#![allow(clippy::result_large_err, reason = "what fails gives its cache back, once a load")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

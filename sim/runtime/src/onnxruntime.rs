@@ -1,7 +1,8 @@
 //! The engine on ONNX Runtime, loaded at run time: processor, CUDA and TensorRT.
-
+#![allow(clippy::result_large_err, reason = "what fails gives its cache back, once a load")]
 #![allow(unsafe_code, reason = "the environment is the one way to keep ONNX Runtime from reporting to its makers")]
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -280,16 +281,16 @@ pub(crate) fn probe(library: &Library, rung: Rung, options: &Options) -> Result<
 fn setting(rung: Rung, wanted: &Wanted) -> String {
     let mut text = String::new();
     if rung == Rung::TensorRt {
-        text += &format!(", TensorRT {} {}", tensorrt::version().unwrap_or_default(), wanted.precision);
+        let _ = write!(text, ", TensorRT {} {}", tensorrt::version().unwrap_or_default(), wanted.precision);
     }
     if let Some(core) = wanted.dla {
-        text += &format!(" on DLA core {core}");
+        let _ = write!(text, " on DLA core {core}");
     }
     if wanted.cuda_graph {
         text += " as a CUDA graph";
     }
     if let (true, Ok(gpu)) = (rung.on_gpu(), driver::gpu()) {
-        text += &format!(", {} with CUDA {}", gpu.name, gpu.cuda);
+        let _ = write!(text, ", {} with CUDA {}", gpu.name, gpu.cuda);
     }
     text
 }

@@ -79,9 +79,12 @@ fn hardware(sys: &Path) -> Option<String> {
 
 fn of_driver() -> Result<String, String> {
     let gpu = driver::gpu().as_ref();
-    let help = |why: &String| match why.contains("libcuda.so.1 not found") {
-        true => format!("{why}; install your system's NVIDIA driver, 580 or later for CUDA 13"),
-        false => why.clone(),
+    let help = |why: &String| {
+        if why.contains("libcuda.so.1 not found") {
+            format!("{why}; install your system's NVIDIA driver, 580 or later for CUDA 13")
+        } else {
+            why.clone()
+        }
     };
     gpu.map(|gpu| format!("{}, runs CUDA up to {}", driver::version(), gpu.cuda)).map_err(help)
 }

@@ -7,6 +7,7 @@
 //! ```
 //!
 //! Engines are built anew in a cache of their own, which takes minutes on a Jetson.
+#![allow(clippy::type_complexity, reason = "tables of cases")]
 #![allow(clippy::disallowed_methods, reason = "that an engine comes from the cache is seen on a clock")]
 
 mod support;

@@ -65,7 +65,7 @@ impl<'a> Prober<'a> {
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            until = until + LOOK;
+            until += LOOK;
             if let Some(why) = advance(network.as_ref(), &mut episode, until).await.into_iter().next() {
                 return Err(StudyError::Engine { model, why });
             }

@@ -146,7 +146,7 @@ fn no_frame_overtakes_another_on_a_way_out_that_varies() {
     let sample = |frame: u64| Sample {
         frame,
         idle: Span::ZERO,
-        service: ServiceTime::compute(ms(1.0)).within(ms(if frame % 3 == 0 { 70.0 } else { 3.0 })),
+        service: ServiceTime::compute(ms(1.0)).within(ms(if frame.is_multiple_of(3) { 70.0 } else { 3.0 })),
     };
     let trace = Source::Replay(Arc::new(Trace { samples: (0..200).map(sample).collect(), ..Trace::default() }));
     let first = Source::Adjusted(Arc::new(trace), Adjustment { link_first: true, ..Adjustment::default() });

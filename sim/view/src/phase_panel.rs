@@ -84,6 +84,7 @@ fn here(ui: &mut Ui, map: &PhaseMap, cross: Option<Cross>) {
     ui.label(theme::strong(format!("\u{271a} {place}: {found}.")));
 }
 
+#[allow(clippy::match_same_arms, reason = "one says why there is no map, the other what went wrong")]
 fn work(ui: &mut Ui, work: &MapWork, some: bool, measured: bool) {
     let words = match work {
         MapWork::None(why) => why.as_str(),

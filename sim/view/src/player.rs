@@ -372,7 +372,8 @@ impl Player {
         // Where time stands, a change is another future, beside the one there is.
         let stands = past || self.paused.is_some();
         let forks = stands && self.at > SimTime::ZERO && lane.forked != Some(self.at);
-        if (forks || past) && !self.fork() && past {
+        let forked = (forks || past) && self.fork();
+        if past && !forked {
             return;
         }
         let Some(lane) = self.lanes.get_mut(self.focus) else { return };
@@ -470,12 +471,11 @@ impl Player {
             let step = if several { target.min(front + lane::AHEAD) } else { target };
             let mut waiting = false;
             for index in 0..self.lanes.len() {
-                let lane = &self.lanes[index];
-                if lane.done() || lane.reached >= step {
-                    continue;
-                }
-                let pumped = self.play(index, step, patience);
-                waiting |= pumped == Pumped::Waiting;
+                // Also one that is further: the others may wait for their turn until its answer is taken.
+                let reached = self.lanes[index].reached;
+                let pumped =
+                    self.play(index, step.max(reached), if reached < step { patience } else { Duration::ZERO });
+                waiting |= pumped == Pumped::Waiting && reached < step;
                 ended |= pumped == Pumped::Over;
             }
             if waiting || step >= target || Instant::now() >= give_up {

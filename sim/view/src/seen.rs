@@ -197,7 +197,9 @@ fn polar(ui: &mut Ui, size: f32, sight: &Sight, then: bool, now: bool) {
 
 fn quad(mesh: &mut Mesh, corners: [Pos2; 4], colour: Color32) {
     let first = mesh.vertices.len() as u32;
-    corners.into_iter().for_each(|corner| mesh.colored_vertex(corner, colour));
+    for corner in corners {
+        mesh.colored_vertex(corner, colour);
+    }
     mesh.add_triangle(first, first + 1, first + 2);
     mesh.add_triangle(first, first + 2, first + 3);
 }

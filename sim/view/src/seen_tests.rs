@@ -11,7 +11,9 @@ use super::*;
 /// 36 beams of 3.9 m, but for those given.
 fn observation(at_ms: f64, beams: &[(usize, f32)]) -> Observation {
     let mut scan = vec![3.9; 36];
-    beams.iter().for_each(|&(beam, range)| scan[beam] = range);
+    for &(beam, range) in beams {
+        scan[beam] = range;
+    }
     Observation {
         frame: 7,
         at: SimTime::ZERO + Span::from_ms(at_ms),

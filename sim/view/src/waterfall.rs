@@ -25,12 +25,14 @@ impl Stretch {
     const SPANS: [f64; 2] = [2.0, 20_000.0];
 
     /// Shorter or longer by a factor, with the instant at this share of it (0 is its begin, 1 its end) kept in place.
+    #[must_use]
     pub fn zoomed(self, factor: f64, at: f64) -> Self {
         let span = (self.span * factor).clamp(Self::SPANS[0], Self::SPANS[1]);
         Self { span, back: (self.back + (self.span - span) * (1.0 - at)).max(0.0) }
     }
 
     /// Later by a share of itself.
+    #[must_use]
     pub fn moved(self, share: f64) -> Self {
         Self { back: (self.back - share * self.span).clamp(0.0, Self::SPANS[1]), ..self }
     }

@@ -274,7 +274,7 @@ fn the_timeline_is_dragged_to_any_moment() {
     // The middle of the track: between its two texts.
     let (left, right) = (PANEL + 10.0 + 96.0, 1280.0 - 10.0 - 108.0);
     let strip = ((800.0f32 - 0.0) * 0.26).clamp(140.0, 230.0);
-    let at = egui::pos2((left + right) / 2.0, 800.0 - strip - 16.0 - timeline::HEIGHT / 2.0);
+    let at = egui::pos2(f32::midpoint(left, right), 800.0 - strip - 16.0 - timeline::HEIGHT / 2.0);
     harness.drag_at(at);
     harness.step();
     harness.hover_at(at + egui::vec2((right - left) / 4.0, 0.0));

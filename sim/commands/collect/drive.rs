@@ -139,7 +139,7 @@ impl<'a> Drive<'a> {
     pub async fn run(mut self, rows: &mut Vec<Row>) -> Result<(End, f64)> {
         let ended = self.episode(rows).await?;
         if self.args.chunks {
-            for row in &mut rows {
+            for row in rows {
                 self.look_ahead(row);
             }
         }

@@ -1,4 +1,4 @@
-"""What a run costs as it grows: obstacles, actors, beams, and the episodes of a sweep. Writes docs/cost.svg and docs/cost.md.
+"""What a run costs as it grows: obstacles, actors, beams, robots with a network, and the episodes of a sweep. Writes docs/cost.svg and docs/cost.md.
 
     python3 benches/cost.py target/release/deadtime
 
@@ -83,12 +83,12 @@ def run(program, folder, obstacles=40, actors=10, beams=360, pilot="straight"):
     return best, rest * 1e3
 
 
-def sweep(program, folder, episodes):
-    """Wall seconds of a sweep of so many short episodes on all cores, and the most memory it held, MiB."""
+def sweep(program, folder, episodes, what=("braking", "--grid=latency=fixed:100")):
+    """Wall seconds of a sweep of so many episodes on all cores, and the most memory it held, MiB."""
     best, most = math.inf, 0.0
     for turn in range(REPEATS if episodes < 10_000 else 1):
-        out = pathlib.Path(folder) / f"sweep-{episodes}-{turn}"
-        args = ["sweep", "run", "braking", "--grid=latency=fixed:100", f"--seeds={episodes}", "--out", out]
+        out = pathlib.Path(folder) / f"{what[0]}-{episodes}-{turn}"
+        args = ["sweep", "run", *what, f"--seeds={episodes}", "--out", out]
         began = time.perf_counter()
         child = subprocess.Popen([program, *args], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         _, status, usage = os.wait4(child.pid, 0)
@@ -106,12 +106,15 @@ def measure(program):
         people = [(n, run(program, folder, actors=n)[0]) for n in (1, 3, 10, 30, 100, 200)]
         rays = [(n, run(program, folder, beams=n)[0]) for n in (90, 180, 360, 720, 1440, 2880, 4096)]
         many = [(n, *sweep(program, folder, n)) for n in (10, 100, 1000, 10_000, 100_000)]
+        hall = ("bench_60", "--grid=model=pilot-int8", "--grid=latency=fixed:20")
+        robots = [(n, sweep(program, folder, n, hall)[0]) for n in (1, 2, 4, 8, 16, 32, 64)]
     run_ms = "ms a simulated second"
     return [
         ("obstacles", run_ms, {"straight": [row[:2] for row in straight], "expert": expert}),
         ("obstacles", "ms to begin", {"start": [(row[0], row[2]) for row in straight]}),
         ("actors", run_ms, {"straight": people}),
         ("beams", run_ms, {"straight": rays}),
+        ("robots", "s, all cores", {"network": robots}),
         ("episodes", "s, all cores", {"sweep": [row[:2] for row in many]}),
         ("episodes", "MiB", {"sweep": [(row[0], row[2]) for row in many]}),
     ]
@@ -130,7 +133,7 @@ def knee(points):
     return None if c1 < 2 * c0 else max(c0 / each - n0, 0.0)
 
 
-COLOURS = {"straight": "#2171b5", "expert": "#b35806", "start": "#2171b5", "sweep": "#2171b5"}
+COLOURS = {"network": "#2171b5", "straight": "#2171b5", "expert": "#b35806", "start": "#2171b5", "sweep": "#2171b5"}
 WIDE, HIGH, LEFT, TOP = 320, 250, 52, 40
 
 
@@ -197,7 +200,7 @@ def words(panels):
             text += f"| {title}{who} | {unit} | {numbers} | {max(exponents(points)):.2f} | {bend} |\n"
     return text + (
         "\nA step of 1 is linear. The knee is the size at which what grows with it costs as much as all the rest; *beyond* where the rest "
-        "is more than half to the end. There is one robot in a world, so nothing is said of several.\n"
+        "is more than half to the end. Robots drive by `pilot-int8`, each for a minute in a hall of its own: a world holds one.\n"
     )
 
 

@@ -75,12 +75,17 @@ fn a_success_rate_and_its_lower_bound_reach_the_report() {
 }
 
 #[test]
-fn a_rate_under_measured_latency_is_refused_with_a_remedy() {
+fn measured_latency_is_refused_with_a_remedy_unless_asked_for() {
     let (_keep, dir) = folder();
     let lesson = std::fs::read_to_string(root().join("scenarios/lesson.toml")).expect("lesson");
     let path = dir.join("lesson.toml");
-    std::fs::write(&path, format!("{lesson}\nsuccess_rate = {{ min = 0.9, seeds = 4 }}\n")).expect("written");
-    let (code, said) = test(&path, &[]);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("measured latency") && said.contains("--measure"), "{said}");
+    for (more, asked) in [("", "goal after"), ("success_rate = { min = 0.5, seeds = 4 }\n", "of 4 seeds")] {
+        std::fs::write(&path, format!("{lesson}\n{more}")).expect("written");
+        let (code, said) = test(&path, &[]);
+        assert_eq!(code, Some(3), "{said}");
+        assert!(said.contains("not run: its latency is measured") && said.contains("--measure"), "{said}");
+        let (code, said) = test(&path, &["--measure"]);
+        // Beside other tests the measurement may not be certified; the robot arrives even so.
+        assert!(matches!(code, Some(0 | 3)) && said.contains(asked), "{said}");
+    }
 }

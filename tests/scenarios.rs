@@ -11,7 +11,7 @@ use crate::support::{deadtime, folder, root, run, setup, text};
 fn all_that_ship_pass() {
     let (_keep, dir) = folder();
     let junit = dir.join("out.xml");
-    let output = deadtime(&["test", "scenarios", "--junit", text(&junit)]);
+    let output = deadtime(&["test", "scenarios", "--measure", "--junit", text(&junit)]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     // A measured scenario on a busy machine may not be certified (exit 3); none may fail.
     assert!(matches!(output.status.code(), Some(0 | 3)), "{said}");

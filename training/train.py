@@ -3,6 +3,7 @@
 
     python training/train.py --all          # everything; resumes where it was stopped
     python training/train.py --quick        # minutes: shows that the pipeline works, not a good pilot
+    python training/train.py --eight-bits   # pilot-int8 alone, from the pilot that ships
 
 Seeds are fixed. Training uses seeds from 100,000 up; 1,000 to 1,099 are for evaluation and never trained on.
 """
@@ -11,6 +12,7 @@ import argparse
 import hashlib
 import json
 import math
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -18,13 +20,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import compress
 import reference
 from networks import BEAMS, CLASSES, STATE, YAWS, Balancer, Pilot, export, widen
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = ROOT / "assets/models"
 COURSES = ["lesson", "step_out", "slalom", "corridor", "crowd"]
-TRAIN_SEED, TEST_SEEDS = 100_000, (1_000, 1_100)
+TRAIN_SEED, CALIBRATION_SEED, TEST_SEEDS = 100_000, 190_000, (1_000, 1_100)
 # Of a row: state, costs, class, seed, frame.
 COLUMNS = STATE + CLASSES + 3
 # Softness of the expert's choice, in its unit of cost, a metre of way: actions this much worse count as nearly as good.
@@ -194,6 +197,27 @@ def evaluate(args, scenarios, *options):
     return {o["scenario"]: o for o in map(json.loads, text.splitlines())}
 
 
+def ship_int8(args):
+    """`pilot` in eight bits, calibrated on frames that it meets on seeds of their own."""
+    source, made = MODELS / "pilot.onnx", args.data / "pilot-int8.onnx"
+    drives = ["--trust", "--model", str(source)]
+    per, count = (1, 20) if args.quick else (6, 400)
+    data = load([collect(args, "calibration", COURSES, (CALIBRATION_SEED, CALIBRATION_SEED + per), "--noise", *drives)])
+    some = np.random.default_rng(21).choice(len(data[0]), count, replace=False)
+    frames = ({name: value.numpy() for name, value in zip(("scan", "state"), batch(data, np.array([i]), False)[0])} for i in some)
+    compress.quantise(source, made, frames)
+    eight = ["--trust", "--model", str(made)]
+    results = {
+        "in eight bits": evaluate(args, COURSES, *eight),
+        "in eight bits, 100 ms late": evaluate(args, COURSES, *eight, "--latency", "100"),
+        "`pilot`": evaluate(args, COURSES, *drives),
+        "`pilot`, 100 ms late": evaluate(args, COURSES, *drives, "--latency", "100"),
+    }
+    facts = {"calibration_seeds": [CALIBRATION_SEED, CALIBRATION_SEED + per], "frames": count}
+    ship("pilot-int8", Pilot(), "`pilot` with weights and activations in eight bits (static quantisation, QDQ, weights by channel).",
+         facts, results, made)
+
+
 CONTRACT = {
     "pilot": """| tensor | shape | what |
 |---|---|---|
@@ -220,7 +244,7 @@ def card(name, network, what, facts, results):
 
 {contract}
 
-- Parameters: {sum(p.numel() for p in network.parameters()):,}; multiply-accumulates an inference: {network.macs():,}; file: {path.stat().st_size:,} bytes, fp32.
+- Parameters: {sum(p.numel() for p in network.parameters()):,}; multiply-accumulates an inference: {network.macs():,}; file: {path.stat().st_size:,} bytes, {reference.precision_of(path)}.
 - Made by `training/train.py`: {json.dumps(facts)}
 - Training seeds start at {TRAIN_SEED:,}; evaluation seeds are {TEST_SEEDS[0]:,} to {TEST_SEEDS[1] - 1:,} and were never trained on.
 
@@ -235,8 +259,12 @@ Goal reached without touching anything (a balancer's goal is to stand until the 
 """)
 
 
-def ship(args, name, network, what, facts, results):
-    export(network, MODELS / f"{name}.onnx")
+def ship(name, network, what, facts, results, made=None):
+    """Writes a model, or takes the file that was made of it, with card, reference and facts."""
+    if made:
+        shutil.copyfile(made, MODELS / f"{name}.onnx")
+    else:
+        export(network, MODELS / f"{name}.onnx")
     card(name, network, what, facts, results)
     reference.write(MODELS / f"{name}.onnx", parameters=sum(p.numel() for p in network.parameters()), macs=network.macs())
     say(f"{name}: {(MODELS / f'{name}.onnx').stat().st_size:,} bytes")
@@ -261,6 +289,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", action="store_true", help="everything")
     parser.add_argument("--quick", action="store_true", help="everything, tiny, and nothing in assets/ is touched")
+    parser.add_argument("--eight-bits", action="store_true", help="make pilot-int8 alone, from the pilot that ships")
     parser.add_argument("--deadtime", default=str(ROOT / "target/release/deadtime"), help="the program")
     parser.add_argument("--data", type=Path, default=None, help="samples and checkpoints; default data/training")
     parser.add_argument("--models", type=Path, default=None, help="where the models go; default assets/models")
@@ -268,14 +297,21 @@ def main():
     parser.add_argument("--rounds", type=int, default=4, help="rounds of DAgger")
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
-    if not (args.all or args.quick):
-        parser.error("say --all or --quick")
+    if not (args.all or args.quick or args.eight_bits):
+        parser.error("say --all, --quick or --eight-bits")
     torch.set_num_threads(1)  # two are twice as fast on a free machine, and many times slower than one beside other work
     args.data = args.data or ROOT / "data" / ("training-quick" if args.quick else "training")
     args.data.mkdir(parents=True, exist_ok=True)
     global MODELS
     MODELS = args.models or (args.data / "models" if args.quick else MODELS)
     MODELS.mkdir(parents=True, exist_ok=True)
+    if not args.eight_bits:
+        train_all(args)
+    ship_int8(args)
+    hashes()
+
+
+def train_all(args):
     balancer, balancer_facts = train_balancer(args)
     pilot, facts = train_pilot(args)
     final = args.data / "final.onnx"
@@ -287,16 +323,15 @@ def main():
         "straight": evaluate(args, COURSES, "--straight"),
     }
     (args.data / "results.json").write_text(json.dumps(results, indent=1))
-    ship(args, "pilot", pilot, "Drives the rover: imitates the privileged expert from range scans (DAgger).", facts, results)
+    ship("pilot", pilot, "Drives the rover: imitates the privileged expert from range scans (DAgger).", facts, results)
     wide = widen(pilot, *((2, 2) if args.quick else (7, 20)))
-    ship(args, "pilot-wide", wide, "`pilot` with seven times the channels in all convolutions but the last, and twenty passes of a convolution that "
+    ship("pilot-wide", wide, "`pilot` with seven times the channels in all convolutions but the last, and twenty passes of a convolution that "
          "hands everything on as it is: the same function (Net2Net), so the same decisions at some 200 times the compute, and "
          "whatever differs is latency. The outcomes below are `pilot`'s.", facts, results)
     final_balancer = args.data / "balancer.onnx"
     export(balancer, final_balancer)
     found = {"network": evaluate(args, ["balance"], "--model", str(final_balancer), "--trust"), "expert": evaluate(args, ["balance"])}
-    ship(args, "balancer", balancer, "Holds the balancing robot upright for the whole run: imitates a linear law on its state.", balancer_facts, found)
-    hashes()
+    ship("balancer", balancer, "Holds the balancing robot upright for the whole run: imitates a linear law on its state.", balancer_facts, found)
     for who, found in results.items():
         say(f"{who}: " + ", ".join(f"{name} {o['goal']}/{o['episodes']}" for name, o in found.items()))
 

@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use miette::{IntoDiagnostic, Result, miette};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use runtime::Requested;
-use scenario::{Check, Latency};
+use scenario::{Check, Latency, Setup};
 use study::Proved;
 
 use super::doctor::processor;
@@ -36,8 +36,8 @@ pub struct Args {
     /// Scenarios that run side by side; one a core by default. Those with measured latency always run alone
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
-    /// Measure the latency of scenarios that expect a success rate under measured latency: once, alone, before their seeds
-    /// are driven
+    /// Allow scenarios whose latency is measured, which are refused else: their verdict is that of this machine. For a success
+    /// rate it is measured once, alone, before the seeds are driven
     #[arg(long)]
     pub measure: bool,
     #[command(flatten)]
@@ -45,6 +45,11 @@ pub struct Args {
     #[command(flatten)]
     pub remote: RemoteOptions,
 }
+
+/// Why a scenario with measured latency is not run unless that is asked for.
+const MEASURED: &str = "not run: its latency is measured, so the verdict would be that of this machine. Expected a latency that is the \
+                        same everywhere: [latency] source = \"replay:FILE\" (from `deadtime measure MODEL --out FILE`), \"profile:NAME\" \
+                        or \"fixed:MS\"; or `--measure`, which times the network here, alone";
 
 /// How one scenario did.
 enum Verdict {
@@ -134,24 +139,25 @@ fn run_all(paths: &[PathBuf], jobs: usize, args: &Args) -> Vec<Case> {
 }
 
 fn goes_alone(path: &Path) -> bool {
-    scenario::load(path)
-        .and_then(|scenario| scenario.setup(scenario.seed))
-        .is_ok_and(|setup| setup.latency == Latency::Measured || setup.expect.asks_many_runs())
+    is(path, |setup| setup.latency == Latency::Measured || setup.expect.asks_many_runs())
+}
+
+/// Whether a scenario can be read and is so.
+fn is(path: &Path, so: impl FnOnce(&Setup) -> bool) -> bool {
+    scenario::load(path).and_then(|scenario| scenario.setup(scenario.seed)).is_ok_and(|setup| so(&setup))
 }
 
 fn run_one(path: &Path, jobs: usize, args: &Args, bar: &ProgressBar) -> Case {
     let began = Instant::now();
+    if !args.measure && is(path, |setup| setup.latency == Latency::Measured) {
+        let path = path.to_path_buf();
+        let verdict = Verdict::Untrusted(vec![MEASURED.to_owned()]);
+        return Case { path, verdict, summary: None, proved: Vec::new(), episodes: 0, seconds: 0.0 };
+    }
     let attempt = || -> Result<(Summary, Vec<Check>, Proved)> {
         let scenario = scenario::load(path)?;
         let setup = Overrides::default().setup(&scenario, scenario.seed)?;
         let expect = setup.expect.clone();
-        if expect.asks_seeds() && setup.latency == Latency::Measured && !args.measure {
-            return Err(miette!(
-                help = "give [latency] source = \"replay:FILE\" (from `deadtime measure MODEL --out FILE`), \"profile:NAME\" or \
-                        \"fixed:MS\"; or `deadtime test --measure`, which measures once, alone, and draws from that",
-                "found a success rate expected under measured latency; expected a latency that is known before the seeds are driven"
-            ));
-        }
         let batch = episode::batch_size(setup.line.schedule);
         let mut launched = launch(setup, |model| args.remote.worker(model, &args.runtime, batch))?;
         let mut summary = go(&mut launched, true, &mut |_, _| {});

@@ -13,7 +13,7 @@ import time
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent
 ROUNDS = 5
-EACH = 12  # episodes a core in a round
+EACH = 40  # episodes a core in a round
 CORES = os.cpu_count() or 1
 
 
@@ -43,12 +43,12 @@ def theirs(model, trace, seeds, jobs):
 
 def main():
     program = pathlib.Path(sys.argv[1]).resolve()
-    pilot = ROOT / "assets/models/pilot.onnx"
+    pilot = ROOT / "assets/models/pilot-int8.onnx"
     with tempfile.TemporaryDirectory() as folder:
         trace = pathlib.Path(folder) / "trace.json"
-        measure = [program, "measure", "pilot", "--hz", "20", "--count", "100", "--out", trace]
+        measure = [program, "measure", "pilot-int8", "--hz", "20", "--count", "100", "--out", trace]
         subprocess.run(measure, cwd=ROOT, check=False, stdout=subprocess.DEVNULL)
-        for model, peer, what in (("pilot", str(pilot), "with the network"), ("", "none", "without one")):
+        for model, peer, what in (("pilot-int8", str(pilot), "with the network"), ("", "none", "without one")):
             rates = {f"deadtime, {CORES} jobs": [], "deadtime, 1 job": [], f"MuJoCo, {CORES} processes": []}
             for turn in range(ROUNDS):
                 seeds = range(turn * EACH * CORES, (turn + 1) * EACH * CORES)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The Slurm recipe, run for real: a cluster of this machine alone (Debian: slurmctld slurmd slurm-client munge; as root), an array of
-# four shards of which one is requeued on the way, and a merge that must be the bytes of one unbroken run.
+# four shards of which one is requeued on the way (which Slurm lets wait for two minutes), and a merge that must be the bytes of one unbroken run.
 #   docs/recipes/try_slurm.sh [PROGRAM]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -30,6 +30,7 @@ CONF
 mkdir "$dir/state" "$dir/spool"
 stop() {
     for pid in "$dir"/slurm*.pid; do kill "$(cat "$pid")" 2>/dev/null || true; done
+    while compgen -G "$dir/slurm*.pid" > /dev/null; do sleep 0.2; done
     rm -rf "$dir"
 }
 trap stop EXIT

@@ -279,9 +279,10 @@ fn open_library(rung: Rung, options: &Options) -> Result<Arc<onnxruntime::Librar
 
 /// The first library that is new enough; fetched where there is none.
 pub(crate) fn find_library(options: &Options, may_fetch: bool) -> Result<PathBuf, String> {
-    let candidates = options.library.clone().map_or_else(library::candidates, |library| vec![library]);
+    let given = options.library.clone();
+    let others = given.is_none().then(library::candidates).into_iter().flatten();
     let mut reasons = Vec::new();
-    for candidate in candidates {
+    for candidate in given.into_iter().chain(others) {
         match library::check_floor(&candidate) {
             Ok(()) => return Ok(candidate),
             Err(reason) => reasons.push(reason),

@@ -9,42 +9,33 @@ use std::process::{Command, Stdio};
 /// Minor version of the oldest ONNX Runtime 1.x that is loaded: older ones let a model read files outside its folder.
 pub(crate) const FLOOR: u32 = 31;
 
-/// Candidates by full path, most deliberate first, each only once.
-pub(crate) fn candidates() -> Vec<PathBuf> {
+/// Candidates by full path, most deliberate first, each only once. Looked for as they are asked for: a Python takes a tenth of a
+/// second to say where its packages are.
+pub(crate) fn candidates() -> impl Iterator<Item = PathBuf> {
     let mut seen = BTreeSet::new();
-    let mut found = Vec::new();
-    for place in places() {
-        let library = if place.is_file() { Some(place) } else { in_folder(&place) };
-        if let Some(library) = library.and_then(|path| path.canonicalize().ok())
-            && seen.insert(library.clone())
-        {
-            found.push(library);
-        }
-    }
-    found
+    places()
+        .filter_map(|place| if place.is_file() { Some(place) } else { in_folder(&place) })
+        .filter_map(|path| path.canonicalize().ok())
+        .filter(move |library| seen.insert(library.clone()))
 }
 
 /// Folders that may hold the library, and `$ORT_DYLIB_PATH`, which may be the library itself.
-fn places() -> Vec<PathBuf> {
-    let mut places = Vec::new();
-    places.extend(env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from));
-    if let Some(folder) = env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned)) {
-        places.push(folder.join("lib"));
-        places.push(folder);
-    }
+fn places() -> impl Iterator<Item = PathBuf> {
+    let named = env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let beside =
+        env::current_exe().ok().and_then(|exe| exe.parent().map(|folder| [folder.join("lib"), folder.to_owned()]));
     let prefix = |key| env::var_os(key).map(PathBuf::from).filter(|path| path.is_absolute());
     let home = prefix("HOME").map(|home| home.join(".local"));
     let prefixes =
         [prefix("VIRTUAL_ENV"), prefix("CONDA_PREFIX"), env::current_dir().ok().map(|dir| dir.join(".venv"))];
     let system = [home, Some("/usr/local".into()), Some("/usr".into())];
-    for prefix in prefixes.into_iter().chain(system).flatten() {
-        places.extend(site_packages(&prefix).into_iter().map(|site| site.join("onnxruntime/capi")));
-    }
-    places.extend(python_site_packages().map(|site| site.join("onnxruntime/capi")));
+    let sites = prefixes.into_iter().chain(system).flatten().flat_map(|prefix| site_packages(&prefix));
+    let python = std::iter::once_with(python_site_packages).flatten();
     let triplet = format!("/usr/lib/{}-linux-gnu", env::consts::ARCH);
-    places.extend(["/usr/local/lib", &triplet, "/usr/lib64", "/usr/lib", "/opt/onnxruntime/lib"].map(PathBuf::from));
-    places.extend(crate::fetch::fetched());
-    places
+    let folders = ["/usr/local/lib", &triplet, "/usr/lib64", "/usr/lib", "/opt/onnxruntime/lib"].map(PathBuf::from);
+    let wheels = sites.chain(python).map(|site| site.join("onnxruntime/capi"));
+    let fetched = std::iter::once_with(crate::fetch::fetched).flatten();
+    named.into_iter().chain(beside.into_iter().flatten()).chain(wheels).chain(folders).chain(fetched)
 }
 
 /// `lib/python3.*/site-packages` (and Debian's `dist-packages`) below a prefix.

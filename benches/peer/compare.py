@@ -12,7 +12,7 @@ import time
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent
-ROUNDS = 5
+ROUNDS = 7
 EACH = 40  # episodes a core in a round
 CORES = os.cpu_count() or 1
 
@@ -41,6 +41,12 @@ def theirs(model, trace, seeds, jobs):
     return sum(one["sim_seconds"] for one in said), max(one["wall_seconds"] for one in said)
 
 
+def bare(model, processes):
+    """Rows of the network a second, by so many processes that do nothing else."""
+    runs = [subprocess.Popen([sys.executable, HERE / "bare.py", model], stdout=subprocess.PIPE) for _ in range(processes)]
+    return sum(json.loads(run.communicate()[0]) for run in runs)
+
+
 def main():
     program = pathlib.Path(sys.argv[1]).resolve()
     pilot = ROOT / "assets/models/pilot-int8.onnx"
@@ -62,10 +68,13 @@ def main():
                     known.append(simulated / wall)
                     print(f"{what}, round {turn}, {name:20}: {simulated:6.1f} s simulated in {wall:.3f} s")
             here, alone, there = (statistics.median(known) for known in rates.values())
+            scaled = statistics.median(a / b for a, b in zip(*list(rates.values())[:2]))
             print(
                 f"{what}: deadtime {here:.0f}, MuJoCo {there:.0f} simulated s a second (medians); ratio {here / there:.2f}; "
-                f"{CORES} jobs {here / alone:.2f} times one"
+                f"{CORES} jobs {scaled:.2f} times one (median of the rounds' ratios)"
             )
+        several = [bare(pilot, CORES) / bare(pilot, 1) for _ in range(ROUNDS)]
+        print(f"the network alone: {CORES} processes {statistics.median(several):.2f} times one ({min(several):.2f} to {max(several):.2f})")
 
 
 if __name__ == "__main__":

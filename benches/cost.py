@@ -17,7 +17,7 @@ import time
 
 ROOT = pathlib.Path(__file__).parent.parent
 SECONDS = 4  # simulated, in a run
-REPEATS = 3
+REPEATS = 7
 MOST = 500  # things in a scatter
 DENSITY = 0.068  # things a square metre, as in bench_60
 LINEAR = 1.15  # the local exponent that is still called linear: the rest is caches and noise

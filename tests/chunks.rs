@@ -182,3 +182,15 @@ fn of_a_pilot_that_answers_with_one_command_the_study_leaves_chunks_out_and_says
     let ways = study["ways"].as_array().expect("ways");
     assert!(ways.len() == 6 && ways.iter().all(|way| way["way"] != "chunks" && way["ran_out"] == 0), "{study}");
 }
+
+/// The network that ships: on a device that is busy for 350 ms it passes between boxes that it hits when it holds its last command.
+#[test]
+fn chunks_pass_where_holding_collides() {
+    let args =
+        ["study", "compensation", "slalom", "--model", "chunks", "--latency", "service:350", "--seeds", "6", "--json"];
+    let study = json(&deadtime(&[&args[..], &["--compensation", "hold,chunks"]].concat()));
+    let ways = study["ways"].as_array().expect("ways");
+    let of = |name: &str| &ways.iter().find(|way| way["way"] == name).expect("the way")["driven"];
+    assert!(of("hold")["collisions"].as_u64() >= Some(4), "{study}");
+    assert!(of("chunks")["successes"] == 6 && of("chunks")["collisions"] == 0, "{study}");
+}

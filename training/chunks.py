@@ -214,7 +214,7 @@ def card(zoo, network, path, facts, error, rows):
 Drives the rover, and answers with its next sixteen commands, 50 ms apart: an action chunk. The trunk is `pilot`'s. It is told the
 commands that will hold until its answer can (the frozen prefix), and was trained for prefixes of up to eight steps.
 `--compensation chunks` lets each command take hold at the instant that it is meant for; with any other compensation the
-first is all that counts. What that is worth: `deadtime study compensation lesson --model chunks`.
+first is all that counts. What that is worth: `deadtime study compensation slalom --model chunks --latency service:350`.
 
 | tensor | shape | what |
 |---|---|---|

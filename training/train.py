@@ -199,7 +199,8 @@ def evaluate(args, scenarios, *options):
 
 def ship_int8(args):
     """`pilot` in eight bits, calibrated on frames that it meets on seeds of their own."""
-    source, made = MODELS / "pilot.onnx", args.data / "pilot-int8.onnx"
+    trained, made = MODELS / "pilot.onnx", args.data / "pilot-int8.onnx"
+    source = trained if trained.exists() else ROOT / "assets/models/pilot.onnx"
     drives = ["--trust", "--model", str(source)]
     per, count = (1, 20) if args.quick else (6, 400)
     data = load([collect(args, "calibration", COURSES, (CALIBRATION_SEED, CALIBRATION_SEED + per), "--noise", *drives)])

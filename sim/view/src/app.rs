@@ -7,8 +7,8 @@ use bevy::input::keyboard::KeyboardInput;
 use bevy::log::LogPlugin;
 use bevy::prelude::*;
 use bevy::render::RenderPlugin;
-use bevy::render::view::screenshot::{Screenshot, save_to_disk};
-use bevy::window::{PresentMode, PrimaryWindow, WindowResolution};
+use bevy::render::view::screenshot::Screenshot;
+use bevy::window::{PresentMode, PrimaryWindow, WindowCloseRequested, WindowResolution};
 use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPostUpdateSet, EguiPrimaryContextPass, egui};
 use bevy_panorbit_camera::{PanOrbitCameraPlugin, PanOrbitCameraSystemSet};
 
@@ -22,7 +22,7 @@ use crate::{
     Desk, Launcher, Settings, ViewError, ViewOptions, camera, director, dropped, film, ghost, keys, lanes, ribbons,
     scene,
 };
-use crate::{shapes, theme, window};
+use crate::{shapes, shot, theme, window};
 
 /// The newest snapshot; the same one for every system of a frame.
 #[derive(Resource, Deref)]
@@ -44,7 +44,7 @@ pub(crate) struct Shots(pub std::path::PathBuf);
 ///
 /// Bevy and its window library panic where there is no display: see [`crate::probe`].
 pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -> Result<(), ViewError> {
-    let choices = [launcher.scenarios(), launcher.models(), launcher.runtimes(), launcher.profiles()];
+    let choices = [launcher.scenarios(), launcher.models(), launcher.runtimes(), launcher.devices()];
     let mut desk = Desk::new(start.clone(), choices);
     desk.labs.sheets = launcher.labs();
     desk.hint = options.first;
@@ -52,6 +52,7 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     let memory = options.memory;
     if let Some((memory, _)) = &memory {
         (desk.mode, desk.labs.open, desk.from_above) = (memory.theme, memory.labs, memory.from_above);
+        desk.put(memory.instrument);
     }
     theme::turn(desk.mode);
     let link = SimThread::start(launcher, start, true).map_err(|e| ViewError::Thread(e.to_string()))?;
@@ -71,7 +72,8 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     let mut app = App::new();
     app.add_plugins(
         DefaultPlugins
-            .set(WindowPlugin { primary_window: Some(primary), ..default() })
+            // Pictures and films are written first: `send` closes it.
+            .set(WindowPlugin { primary_window: Some(primary), close_when_requested: false, ..default() })
             // A person would rather see something at once, a script everything.
             .set(RenderPlugin { synchronous_pipeline_compilation: options.script.is_some(), ..default() })
             .set(LogPlugin { filter: "warn,wgpu_hal=error,bevy_render=warn,bevy_winit=error".into(), ..default() }),
@@ -87,6 +89,7 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     .insert_resource(director::Director::new(options.script))
     .insert_resource(Place(memory.as_ref().and_then(|(memory, _)| memory.place)))
     .init_resource::<film::Studio>()
+    .init_resource::<shot::Darkroom>()
     .init_resource::<Work>()
     .init_resource::<camera::Stage>()
     .init_resource::<scene::Staged>()
@@ -111,7 +114,7 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     )
     .add_systems(PostUpdate, scene::see_through.after(PanOrbitCameraSystemSet))
     .add_systems(EguiPrimaryContextPass, panels)
-    .add_systems(Last, (memory::remember, film::roll, send, work::end_frame).chain());
+    .add_systems(Last, (memory::remember, film::roll, shot::tell, send, work::end_frame).chain());
     if let Some((memory, path)) = memory {
         app.insert_resource(Scribe::new(path, memory));
     }
@@ -248,7 +251,10 @@ pub(crate) fn file_name(desk: &Desk, newest: &Snapshot) -> String {
     format!("deadtime-{scenario}-{ms:.0}ms")
 }
 
-/// Passes on what is to be passed on.
+/// A window that is closed waits so long for pictures and films to be written, seconds.
+const FAREWELL: f32 = 10.0;
+
+/// Passes on what is to be passed on, and closes the window when all that is to be kept is written.
 fn send(
     mut commands: Commands,
     mut desk: ResMut<Desk>,
@@ -256,7 +262,11 @@ fn send(
     newest: Res<Newest>,
     shots: Res<Shots>,
     time: Res<Time<Real>>,
+    taking: Query<(), With<Screenshot>>,
+    darkroom: Res<shot::Darkroom>,
+    mut asked: MessageReader<WindowCloseRequested>,
     mut toast: Local<(String, f32)>,
+    mut leaves: Local<Option<f32>>,
     mut exit: MessageWriter<AppExit>,
 ) {
     let orders = desk.take_orders();
@@ -264,8 +274,7 @@ fn send(
     desk.put_back(refused);
     if std::mem::take(&mut desk.shot) {
         let path = shots.0.join(file_name(&desk, &newest)).with_extension("png");
-        desk.toast = format!("saved {}", path.display());
-        commands.spawn(Screenshot::primary_window()).observe(save_to_disk(path));
+        shot::take(&mut commands, path);
     }
     // A line stands for four seconds.
     if desk.toast != toast.0 {
@@ -273,7 +282,13 @@ fn send(
     } else if time.elapsed_secs() > toast.1 {
         desk.toast.clear();
     }
+    desk.quit |= asked.read().count() > 0;
     if desk.quit {
-        exit.write(AppExit::Success);
+        desk.film.on = false;
+        let busy = desk.film.busy || darkroom.busy() || !taking.is_empty();
+        let since = *leaves.get_or_insert(time.elapsed_secs());
+        if !busy || time.elapsed_secs() - since > FAREWELL {
+            exit.write(AppExit::Success);
+        }
     }
 }

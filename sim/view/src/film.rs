@@ -109,8 +109,8 @@ pub(crate) fn roll(
         reel.next = (reel.next + EVERY).max(seconds);
         reel.taken += 1;
         let (pictures, at) = (pictures.clone(), seconds);
-        commands.spawn((Screenshot::primary_window(), Take)).observe(move |captured: On<ScreenshotCaptured>| {
-            let _ = pictures.try_send(Picture { at, image: captured.image.clone() });
+        commands.spawn((Screenshot::primary_window(), Take)).observe(move |mut captured: On<ScreenshotCaptured>| {
+            let _ = pictures.try_send(Picture { at, image: std::mem::take(&mut captured.image) });
         });
     } else if !rolling {
         desk.toast = format!("film: {} of {} pictures written", reel.written.load(Ordering::Relaxed), reel.taken);

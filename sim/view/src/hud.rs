@@ -51,8 +51,9 @@ pub(crate) fn lines(ui: &mut Ui, scene: &Scene, width: f32) {
     });
     ui.horizontal_wrapped(|ui| {
         if let Some(gauge) = &scene.instruments.gauge {
-            cell(ui, "needs", &format!("{:.2} m", gauge.needed()), Some(gauge.colour()));
+            // First, for it is the tallest: the words stand in its middle.
             ui.allocate_ui(egui::vec2(BAR, 30.0), |ui| gauge::show(ui, gauge));
+            cell(ui, "needs", &format!("{:.2} m", gauge.needed()), Some(gauge.colour()));
             ui.label(theme::strong(gauge.words()).size(theme::SMALL).color(theme::words(gauge.colour())));
         } else {
             cell(ui, "leans", &leans(scene), None);

@@ -86,9 +86,12 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
             let corner = scene.right_top() + egui::vec2(-12.0, 12.0);
             floating(&ctx, "hud", Align2::RIGHT_TOP, corner, |ui| hud::hud(ui, of));
         }
-        floating(&ctx, "legend", Align2::LEFT_TOP, corner, hud::legend);
-        if snapshot.lanes.len() > 1 {
+        let several = snapshot.lanes.len() > 1;
+        if !(narrow && several) {
+            floating(&ctx, "legend", Align2::LEFT_TOP, corner, hud::legend);
             corner.y += height("legend") + 8.0;
+        }
+        if several {
             floating(&ctx, "lanes", Align2::LEFT_TOP, corner, |ui| {
                 lanes::list(ui, snapshot, &mut actions);
             });

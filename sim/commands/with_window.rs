@@ -40,8 +40,8 @@ pub fn missing() -> Option<String> {
         .stderr(Stdio::piped())
         .spawn()
         .ok()?;
-    // Five seconds are far more than a working driver needs.
-    for _ in 0..100 {
+    // Far more than a working driver needs, on a busy machine too.
+    for _ in 0..300 {
         match child.try_wait() {
             Ok(Some(status)) if status.success() => return None,
             Ok(Some(_)) => {
@@ -57,7 +57,7 @@ pub fn missing() -> Option<String> {
     }
     let _ = child.kill();
     let _ = child.wait();
-    Some("the display did not answer within five seconds".into())
+    Some("the display did not answer within 15 seconds".into())
 }
 
 /// `deadtime __probe-window`.

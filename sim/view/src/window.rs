@@ -66,14 +66,18 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
     let painter = ctx.layer_painter(LayerId::new(Order::Background, Id::new("callouts"))).with_clip_rect(scene);
     if let Some(of) = &snapshot.scene {
         let narrow = scene.width() < hud::NARROW;
+        let several = snapshot.lanes.len() > 1;
         let height = |id: &str| ctx.memory(|memory| memory.area_rect(Id::new(id))).map_or(76.0, |rect| rect.height());
         if !desk.help {
             let mut free = above_card(&ctx, snapshot, desk, scene.shrink(6.0));
             if narrow {
                 free.min.y += height("hud") + 12.0;
             }
-            if snapshot.lanes.len() > 1 {
-                free.min.x += lanes::WIDTH + 40.0;
+            // Beside the list of lanes, or below it.
+            match (several, narrow) {
+                (true, true) => free.min.y += height("lanes") + 8.0,
+                (true, false) => free.min.x += lanes::WIDTH + 40.0,
+                (false, _) => {}
             }
             hud::callouts(&painter, callouts, scene.shrink(6.0), free);
         }
@@ -86,7 +90,6 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
             let corner = scene.right_top() + egui::vec2(-12.0, 12.0);
             floating(&ctx, "hud", Align2::RIGHT_TOP, corner, |ui| hud::hud(ui, of));
         }
-        let several = snapshot.lanes.len() > 1;
         if !(narrow && several) {
             floating(&ctx, "legend", Align2::LEFT_TOP, corner, hud::legend);
             corner.y += height("legend") + 8.0;

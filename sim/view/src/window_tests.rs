@@ -217,6 +217,11 @@ fn beside_an_instrument_the_numbers_leave_the_way_ahead_free() {
         // The robot is in the middle of a scene of 566 points and drives up and to the right.
         assert!(hud.bottom() < 0.2 * 566.0, "{hud}");
         assert!(hud.left() > PANEL && hud.right() < 1280.0 - LABS, "{hud}");
+        // Nor does a list of lanes cover the robot.
+        harness.state_mut().snapshot.lanes = vec![lane(0, "latency fixed:200", None), lane(1, "cruise 1 m/s", None)];
+        harness.run_steps(4);
+        let list = harness.ctx.memory(|memory| memory.area_rect(Id::new("lanes"))).unwrap();
+        assert!(list.top() > hud.bottom() && list.bottom() < 0.45 * 566.0, "{list}");
     }
 }
 

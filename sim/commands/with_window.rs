@@ -374,6 +374,30 @@ fn summary(episode: &Episode, labels: &Labels, failures: &[String]) -> Summary {
     summary
 }
 
+/// Devices that can be modelled: those with published numbers, then those of the roofline, in each of their modes.
+fn devices() -> Vec<Choice> {
+    let latency = |latency: Latency| latency.to_string();
+    let published = scenario::profiles().into_iter().map(|profile| Choice {
+        id: latency(Latency::Profile(profile.name)),
+        title: profile.label,
+        description: format!("modelled, from {}", profile.source),
+    });
+    // What the network that drives would take there.
+    let roofline = scenario::roofline().devices;
+    let of_network = roofline.iter().flat_map(|spec| {
+        let board = spec.label.split(" (").next().unwrap_or_default();
+        crate::commands::devices::with_modes(spec).into_iter().map(move |name| Choice {
+            title: match name.split_once('@') {
+                Some((_, mode)) => format!("{board} at {mode}, this network"),
+                None => format!("{board}, this network"),
+            },
+            id: latency(Latency::Device(name)),
+            description: format!("modelled, by a roofline, for the network that drives; it warms up. {}", spec.label),
+        })
+    });
+    published.chain(of_network).collect()
+}
+
 impl Launcher for Root {
     fn launch(&mut self, lane: usize, settings: &Settings, reuse: Option<Supply>) -> Result<Launched, String> {
         Root::launch(self, lane, settings, reuse).map_err(|report| format!("{report:?}"))
@@ -434,29 +458,7 @@ impl Launcher for Root {
     }
 
     fn devices(&self) -> Vec<Choice> {
-        let latency = |latency: Latency| latency.to_string();
-        let published = scenario::profiles().into_iter().map(|profile| Choice {
-            id: latency(Latency::Profile(profile.name)),
-            title: profile.label,
-            description: format!("modelled, from {}", profile.source),
-        });
-        // What the network that drives would take there.
-        let roofline = scenario::roofline().devices;
-        let of_network = roofline.iter().flat_map(|spec| {
-            let board = spec.label.split(" (").next().unwrap_or_default();
-            crate::commands::devices::with_modes(spec).into_iter().map(move |name| Choice {
-                title: match name.split_once('@') {
-                    Some((_, mode)) => format!("{board} at {mode}, this network"),
-                    None => format!("{board}, this network"),
-                },
-                id: latency(Latency::Device(name)),
-                description: format!(
-                    "modelled, by a roofline, for the network that drives; it warms up. {}",
-                    spec.label
-                ),
-            })
-        });
-        published.chain(of_network).collect()
+        devices()
     }
 
     fn source(&mut self, lane: usize, latency: &Latency) -> Result<Source, String> {
@@ -538,5 +540,22 @@ impl Launcher for Root {
             path: kept.path.map(|path| path.display().to_string()).unwrap_or_default(),
             problem: kept.problem.unwrap_or_default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_device_that_is_offered_can_be_chosen() {
+        let setup = assets::load_scenario(Path::new(DEFAULT)).unwrap().setup(1).unwrap();
+        let offered = devices();
+        for Choice { id, title, .. } in &offered {
+            let latency: Latency = id.parse().unwrap();
+            let source = source_of(&Setup { latency, ..setup.clone() }).unwrap();
+            assert!(source.device().is_some() == id.starts_with("device:"), "{title}");
+        }
+        assert!(offered.iter().any(|choice| choice.id == "device:agx-orin@15w"), "in its modes, too");
     }
 }

@@ -7,8 +7,7 @@ use bevy::input::keyboard::KeyboardInput;
 use bevy::log::LogPlugin;
 use bevy::prelude::*;
 use bevy::render::RenderPlugin;
-use bevy::render::view::screenshot::Screenshot;
-use bevy::window::{PresentMode, PrimaryWindow, WindowCloseRequested, WindowResolution};
+use bevy::window::{PresentMode, PrimaryWindow, WindowResolution};
 use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPostUpdateSet, EguiPrimaryContextPass, egui};
 use bevy_panorbit_camera::{PanOrbitCameraPlugin, PanOrbitCameraSystemSet};
 
@@ -72,7 +71,7 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     let mut app = App::new();
     app.add_plugins(
         DefaultPlugins
-            // Pictures and films are written first: `send` closes it.
+            // Pictures and films are written first: `shot::leave` closes it.
             .set(WindowPlugin { primary_window: Some(primary), close_when_requested: false, ..default() })
             // A person would rather see something at once, a script everything.
             .set(RenderPlugin { synchronous_pipeline_compilation: options.script.is_some(), ..default() })
@@ -114,7 +113,7 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     )
     .add_systems(PostUpdate, scene::see_through.after(PanOrbitCameraSystemSet))
     .add_systems(EguiPrimaryContextPass, panels)
-    .add_systems(Last, (memory::remember, film::roll, shot::tell, send, work::end_frame).chain());
+    .add_systems(Last, (memory::remember, film::roll, shot::tell, send, shot::leave, work::end_frame).chain());
     if let Some((memory, path)) = memory {
         app.insert_resource(Scribe::new(path, memory));
     }
@@ -251,10 +250,7 @@ pub(crate) fn file_name(desk: &Desk, newest: &Snapshot) -> String {
     format!("deadtime-{scenario}-{ms:.0}ms")
 }
 
-/// A window that is closed waits so long for pictures and films to be written, seconds.
-const FAREWELL: f32 = 10.0;
-
-/// Passes on what is to be passed on, and closes the window when all that is to be kept is written.
+/// Passes on what is to be passed on.
 fn send(
     mut commands: Commands,
     mut desk: ResMut<Desk>,
@@ -262,12 +258,7 @@ fn send(
     newest: Res<Newest>,
     shots: Res<Shots>,
     time: Res<Time<Real>>,
-    taking: Query<(), With<Screenshot>>,
-    darkroom: Res<shot::Darkroom>,
-    mut asked: MessageReader<WindowCloseRequested>,
     mut toast: Local<(String, f32)>,
-    mut leaves: Local<Option<f32>>,
-    mut exit: MessageWriter<AppExit>,
 ) {
     let orders = desk.take_orders();
     let refused: Vec<_> = orders.into_iter().filter_map(|order| link.order(order)).collect();
@@ -281,14 +272,5 @@ fn send(
         *toast = (desk.toast.clone(), time.elapsed_secs() + 4.0);
     } else if time.elapsed_secs() > toast.1 {
         desk.toast.clear();
-    }
-    desk.quit |= asked.read().count() > 0;
-    if desk.quit {
-        desk.film.on = false;
-        let busy = desk.film.busy || darkroom.busy() || !taking.is_empty();
-        let since = *leaves.get_or_insert(time.elapsed_secs());
-        if !busy || time.elapsed_secs() - since > FAREWELL {
-            exit.write(AppExit::Success);
-        }
     }
 }

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
+use bevy::app::AppExit;
 use bevy::prelude::*;
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
+use bevy::window::WindowCloseRequested;
 
 use crate::Desk;
 
@@ -24,6 +26,33 @@ pub(crate) fn take(commands: &mut Commands, path: PathBuf) {
 pub(crate) fn tell(mut darkroom: ResMut<Darkroom>, mut desk: ResMut<Desk>) {
     if let Some(said) = darkroom.done() {
         desk.toast = said;
+    }
+}
+
+/// A window that is closed waits so long for pictures and films, seconds.
+const FAREWELL: f32 = 10.0;
+
+/// Closes the window when a person wants that and all that is to be kept is written.
+pub(crate) fn leave(
+    mut desk: ResMut<Desk>,
+    mut asked: MessageReader<WindowCloseRequested>,
+    taking: Query<(), With<Screenshot>>,
+    darkroom: Res<Darkroom>,
+    time: Res<Time<Real>>,
+    mut since: Local<Option<f32>>,
+    mut exit: MessageWriter<AppExit>,
+) {
+    if asked.read().count() > 0 {
+        desk.quit = true;
+    }
+    if !desk.quit {
+        return;
+    }
+    desk.film.on = false;
+    let busy = desk.film.busy || darkroom.busy() || !taking.is_empty();
+    let since = *since.get_or_insert(time.elapsed_secs());
+    if !busy || time.elapsed_secs() - since > FAREWELL {
+        exit.write(AppExit::Success);
     }
 }
 
@@ -83,6 +112,32 @@ mod tests {
                 darkroom.done()
             })
             .unwrap()
+    }
+
+    /// Asks for a picture and to leave, in one frame.
+    fn shoot_and_leave(mut commands: Commands, mut desk: ResMut<Desk>, mut asked: Local<bool>) {
+        if !std::mem::replace(&mut *asked, true) {
+            desk.quit = true;
+            take(&mut commands, "unused.png".into());
+        }
+    }
+
+    #[test]
+    fn a_picture_of_the_last_frame_is_waited_for() {
+        let mut app = App::new();
+        app.insert_resource(crate::desk::tests::desk())
+            .init_resource::<Darkroom>()
+            .init_resource::<Time<Real>>()
+            .add_message::<WindowCloseRequested>()
+            .add_systems(Update, (shoot_and_leave, leave).chain());
+        for _ in 0..3 {
+            app.update();
+            assert_eq!(app.should_exit(), None, "it is still being taken");
+        }
+        let taking = app.world_mut().query_filtered::<Entity, With<Screenshot>>().single(app.world()).unwrap();
+        app.world_mut().despawn(taking);
+        app.update();
+        assert_eq!(app.should_exit(), Some(AppExit::Success));
     }
 
     #[test]

@@ -335,6 +335,21 @@ fn network(scenario: &scenario::Scenario, text: &str) -> Result<timing::Network>
     Ok(scenario.loaded(scenario::network(text)?))
 }
 
+/// A scenario with the network of a name in it; with that of a log only where it is at hand.
+pub fn over(scenario: &scenario::Scenario, text: &str) -> Result<scenario::Scenario> {
+    let mut name = text.to_owned();
+    if text.starts_with('{') {
+        let logged = network(scenario, text)?;
+        let timing::Network { frame_bytes, answer_bytes, .. } = logged;
+        let known = scenario::network(&logged.name).map(|known| timing::Network { frame_bytes, answer_bytes, ..known });
+        if known.ok().as_ref() != Some(&logged) {
+            return Err(miette!("the log's network `{}` is not one of those that are here", logged.name));
+        }
+        name = logged.name;
+    }
+    Ok(scenario.vary([("latency.network", &name.into())])?)
+}
+
 /// Where service times come from, as a change on the way: a modelled device must name its network.
 pub fn source(latency: &Latency) -> Result<Source> {
     study::source(latency).map_err(report)

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use miette::Result;
 use runtime::Options;
-use scenario::{Compensation, Scenario};
+use scenario::{Compensation, Scenario, Setup};
 use study::{Diagram, Prober};
 use view::Settings;
 use view::phase::{MapState, MapWork, PhaseCell, PhaseMap};
@@ -30,6 +30,8 @@ pub fn folder() -> PathBuf {
 /// Keeps the map of the run at hand.
 pub struct Mapper {
     options: Options,
+    /// Whether runs ask a network elsewhere; a map asks the one that is here.
+    elsewhere: bool,
     /// The settings that the map belongs to.
     settings: Option<Settings>,
     subject: Option<Subject>,
@@ -44,7 +46,8 @@ struct Subject {
     scenario: Scenario,
     /// Equal for equal maps.
     key: String,
-    pilot: String,
+    /// Who drives, and under which circumstances, in words.
+    driven: String,
     /// Coarse speeds and latencies.
     speeds: Vec<f64>,
     latencies: Vec<f64>,
@@ -69,12 +72,13 @@ impl Shared {
 }
 
 impl Mapper {
-    pub fn new(options: Options) -> Self {
+    pub fn new(options: Options, elsewhere: bool) -> Self {
         let (shared, stop) = (Arc::default(), Arc::default());
-        Self { options, settings: None, subject: None, shared, stop, thread: None }
+        Self { options, elsewhere, settings: None, subject: None, shared, stop, thread: None }
     }
 
-    /// The map of these settings. `load` gives their scenario; it is asked when they are others than the last.
+    /// The map of these settings. `load` gives their scenario, with the modelled network that lies between; it is asked when they
+    /// are others than the last.
     pub fn map(&mut self, settings: &Settings, load: impl FnOnce() -> Result<Scenario>) -> MapState {
         // Speed and latency are what the map is about.
         let about = Settings {
@@ -88,7 +92,7 @@ impl Mapper {
         };
         if self.settings.as_ref() != Some(&about) {
             let found = load().map_err(|report| MapWork::Failed(launch::in_words(&report)));
-            let subject = found.and_then(|scenario| subject(&scenario, settings));
+            let subject = found.and_then(|scenario| subject(&scenario, settings, self.elsewhere));
             self.settings = Some(about);
             self.begin(subject);
         }
@@ -151,7 +155,7 @@ fn near(settings: &Settings) -> (f64, f64) {
 }
 
 /// What these settings drive, with a pure delay in place of their latency.
-fn subject(scenario: &Scenario, settings: &Settings) -> Result<Subject, MapWork> {
+fn subject(scenario: &Scenario, settings: &Settings, elsewhere: bool) -> Result<Subject, MapWork> {
     let failed = |why: scenario::ScenarioError| MapWork::Failed(format!("there is no map: {why}"));
     let deadline = settings.deadline_ms;
     let scenario = neutral(scenario, settings.model.as_deref(), settings.compensation, deadline).map_err(failed)?;
@@ -165,12 +169,30 @@ fn subject(scenario: &Scenario, settings: &Settings) -> Result<Subject, MapWork>
     };
     Ok(Subject {
         key: key(&scenario).map_err(failed)?,
-        pilot: setup.pilot.name().to_owned(),
+        driven: driven(&setup, elsewhere),
         speeds: even(GRID.0, rover.max_speed * 0.3, rover.max_speed),
         latencies: even(GRID.1, 0.0, LATEST),
         seeds: SEEDS,
         scenario,
     })
+}
+
+/// Who drives, and what of the circumstances makes a difference to a map.
+fn driven(setup: &Setup, elsewhere: bool) -> String {
+    let mut words = setup.pilot.name().to_owned();
+    if elsewhere && setup.pilot.model().is_some() {
+        words += " (the file here, not the target's)";
+    }
+    if let Some(network) = &setup.line.network {
+        words += &format!(" over {}", network.name);
+    }
+    if setup.compensation != Compensation::Hold {
+        words += &format!(" with {}", setup.compensation);
+    }
+    if let Some(deadline) = setup.line.deadline {
+        words += &format!(" and a deadline of {} ms", deadline.ms());
+    }
+    words
 }
 
 /// Without what a map makes no difference of.
@@ -237,7 +259,7 @@ fn differs_by_driver(own: &Scenario, subject: &Subject) -> bool {
 }
 
 fn title(subject: &Subject) -> String {
-    format!("{}, driven by {}, {} seeds a cell", subject.scenario.name(), subject.pilot, subject.seeds)
+    format!("{}, driven by {}, {} seeds a cell", subject.scenario.name(), subject.driven, subject.seeds)
 }
 
 /// Speed, latency and size of each coarse cell, in the order of a diagram.

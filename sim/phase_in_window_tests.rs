@@ -23,7 +23,7 @@ fn load(name: &str) -> Scenario {
 }
 
 fn of(settings: &Settings) -> MapState {
-    Mapper::new(Options::default()).map(settings, || Ok(load(&settings.scenario)))
+    Mapper::new(Options::default(), false).map(settings, || Ok(load(&settings.scenario)))
 }
 
 #[test]
@@ -48,6 +48,40 @@ fn the_map_that_ships_belongs_to_the_scenarios_own_driver() {
     assert!(straight.title.contains("driven by straight"));
     let governed = of(&Settings { compensation: Compensation::Governor, ..settings("braking") }).shown.unwrap();
     assert!(governed.cells.is_empty());
+    assert!(governed.title.contains("brake_on_sight with governor"), "{}", governed.title);
+}
+
+#[test]
+fn over_a_network_the_map_is_another_one_and_says_so() {
+    let busy = launch::over(&load("braking"), "wifi-busy").unwrap();
+    let mut mapper = Mapper::new(Options::default(), false);
+    assert_eq!(mapper.map(&settings("braking"), || Ok(busy.clone())), MapState::default(), "what ships is not for it");
+    mapper.refine(true);
+    let give_up = 600;
+    let drawn = (0..give_up).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        mapper.map(&settings("braking"), || unreachable!("the settings are the same")).shown
+    });
+    let title = drawn.unwrap().title.clone();
+    assert_eq!(title, "braking, driven by brake_on_sight over wifi-busy, 10 seeds a cell");
+}
+
+#[test]
+fn the_network_of_a_log_is_mapped_where_it_is_at_hand() {
+    let braking = load("braking");
+    let busy = launch::over(&braking, "wifi-busy").unwrap();
+    let mut logged = busy.setup(1).unwrap().line.network.unwrap().as_ref().clone();
+    let text = |network: &timing::Network| serde_json::to_string(network).unwrap();
+    assert_eq!(launch::over(&braking, &text(&logged)).unwrap().text(), busy.text());
+    logged.out.delay = timing::Span::from_ms(77.0);
+    assert!(launch::over(&braking, &text(&logged)).unwrap_err().to_string().contains("wifi-busy"));
+}
+
+#[test]
+fn beside_a_target_the_map_is_that_of_the_file_here() {
+    let setup = load("lesson").setup(1).unwrap();
+    assert_eq!(driven(&setup, false), "pilot");
+    assert_eq!(driven(&setup, true), "pilot (the file here, not the target's)");
 }
 
 #[test]
@@ -55,14 +89,14 @@ fn a_balancer_has_no_map_and_a_scenario_of_ones_own_an_empty_one() {
     assert!(matches!(of(&settings("balance")).work, MapWork::None(_)));
     let text = load("braking").text().replace("sight = 1.3", "sight = 1.2");
     let mine = scenario::parse(&text, "braking.toml").unwrap();
-    let state = Mapper::new(Options::default()).map(&settings("braking"), || Ok(mine));
+    let state = Mapper::new(Options::default(), false).map(&settings("braking"), || Ok(mine));
     assert_eq!(state, MapState::default(), "another sight is another map");
 }
 
 #[test]
 fn it_is_refined_near_the_cross_first_and_stops_when_told() {
     let settings = Settings { latency: Latency::Fixed(150.0), ..settings("braking") };
-    let mut mapper = Mapper::new(Options::default());
+    let mut mapper = Mapper::new(Options::default(), false);
     let before = mapper.map(&settings, || Ok(load("braking"))).shown.unwrap().cells.len();
     mapper.refine(true);
     let mut cells = before;
@@ -89,7 +123,8 @@ fn it_is_refined_near_the_cross_first_and_stops_when_told() {
 
 #[test]
 fn without_a_map_the_coarse_cells_come_first() {
-    let mut subject = subject(&load("braking"), &settings("braking")).map_err(|work| format!("{work:?}")).unwrap();
+    let mut subject =
+        subject(&load("braking"), &settings("braking"), false).map_err(|work| format!("{work:?}")).unwrap();
     subject.speeds = vec![1.0, 2.0];
     subject.latencies = vec![0.0, 100.0];
     let mut map = PhaseMap::default();

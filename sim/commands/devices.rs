@@ -61,7 +61,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// A device by itself, then in each of its modes.
-fn with_modes(spec: &scenario::DeviceSpec) -> Vec<String> {
+pub(crate) fn with_modes(spec: &scenario::DeviceSpec) -> Vec<String> {
     let modes = spec.modes.iter().map(|mode| format!("{}@{}", spec.name, mode.name));
     std::iter::once(spec.name.clone()).chain(modes).collect()
 }

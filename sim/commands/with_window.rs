@@ -20,7 +20,7 @@ use view::{Choice, Launched, Launcher, Memory, OpenedLog, Settings, ViewOptions}
 use super::{Args, DEFAULT, run::complaints};
 use crate::blame_in_window::Accuser;
 use crate::labs_in_window::Settler;
-use crate::launch::{Labels, Overrides, RemoteOptions, RuntimeOptions, launch, source_of, trace_of, worker};
+use crate::launch::{Labels, Overrides, RemoteOptions, RuntimeOptions, launch, over, source_of, trace_of, worker};
 use crate::log::{self, header, memory_file, replay_command, runs_folder};
 use crate::phase_in_window::Mapper;
 use crate::{assets, labs};
@@ -40,8 +40,8 @@ pub fn missing() -> Option<String> {
         .stderr(Stdio::piped())
         .spawn()
         .ok()?;
-    // Five seconds are far more than a working driver needs.
-    for _ in 0..100 {
+    // Far more than a working driver needs, on a busy machine too.
+    for _ in 0..300 {
         match child.try_wait() {
             Ok(Some(status)) if status.success() => return None,
             Ok(Some(_)) => {
@@ -57,7 +57,7 @@ pub fn missing() -> Option<String> {
     }
     let _ = child.kill();
     let _ = child.wait();
-    Some("the display did not answer within five seconds".into())
+    Some("the display did not answer within 15 seconds".into())
 }
 
 /// `deadtime __probe-window`.
@@ -82,8 +82,8 @@ pub fn open(args: Args) -> Result<ExitCode> {
         network: args.overrides.network.clone(),
         settler: Settler::new(labs::all(&labs::folder(args.labs.as_deref()))?, args.runtime.options()),
         accuser: Accuser::default(),
+        mapper: Mapper::new(args.runtime.options(), args.remote.target.is_some()),
         remote: args.remote,
-        mapper: Mapper::new(args.runtime.options()),
     };
     let script = args.script.map(|path| view::Script::load(&path)).transpose().map_err(|why| miette!("{why}"))?;
     // A script plays the same everywhere.
@@ -374,6 +374,30 @@ fn summary(episode: &Episode, labels: &Labels, failures: &[String]) -> Summary {
     summary
 }
 
+/// Devices that can be modelled: those with published numbers, then those of the roofline, in each of their modes.
+fn devices() -> Vec<Choice> {
+    let latency = |latency: Latency| latency.to_string();
+    let published = scenario::profiles().into_iter().map(|profile| Choice {
+        id: latency(Latency::Profile(profile.name)),
+        title: profile.label,
+        description: format!("modelled, from {}", profile.source),
+    });
+    // What the network that drives would take there.
+    let roofline = scenario::roofline().devices;
+    let of_network = roofline.iter().flat_map(|spec| {
+        let board = spec.label.split(" (").next().unwrap_or_default();
+        crate::commands::devices::with_modes(spec).into_iter().map(move |name| Choice {
+            title: match name.split_once('@') {
+                Some((_, mode)) => format!("{board} at {mode}, this network"),
+                None => format!("{board}, this network"),
+            },
+            id: latency(Latency::Device(name)),
+            description: format!("modelled, by a roofline, for the network that drives; it warms up. {}", spec.label),
+        })
+    });
+    published.chain(of_network).collect()
+}
+
 impl Launcher for Root {
     fn launch(&mut self, lane: usize, settings: &Settings, reuse: Option<Supply>) -> Result<Launched, String> {
         Root::launch(self, lane, settings, reuse).map_err(|report| format!("{report:?}"))
@@ -433,11 +457,8 @@ impl Launcher for Root {
             .collect()
     }
 
-    fn profiles(&self) -> Vec<Choice> {
-        scenario::profiles()
-            .into_iter()
-            .map(|p| Choice { id: p.name, title: p.label, description: format!("modelled, from {}", p.source) })
-            .collect()
+    fn devices(&self) -> Vec<Choice> {
+        devices()
     }
 
     fn source(&mut self, lane: usize, latency: &Latency) -> Result<Source, String> {
@@ -460,8 +481,15 @@ impl Launcher for Root {
     }
 
     fn phase_map(&mut self, settings: &Settings) -> MapState {
-        let Self { mapper, settler, .. } = self;
-        mapper.map(settings, || Ok(load(settler, &settings.scenario)?.0))
+        let Self { mapper, settler, network, .. } = self;
+        mapper.map(settings, || {
+            let (scenario, logged) = load(settler, &settings.scenario)?;
+            let logged = logged.and_then(|header| header.overrides.get("network").cloned());
+            match logged.as_ref().or(network.as_ref()) {
+                Some(network) => over(&scenario, network),
+                None => Ok(scenario),
+            }
+        })
     }
 
     fn refine(&mut self, may: bool) {
@@ -512,5 +540,22 @@ impl Launcher for Root {
             path: kept.path.map(|path| path.display().to_string()).unwrap_or_default(),
             problem: kept.problem.unwrap_or_default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_device_that_is_offered_can_be_chosen() {
+        let setup = assets::load_scenario(Path::new(DEFAULT)).unwrap().setup(1).unwrap();
+        let offered = devices();
+        for Choice { id, title, .. } in &offered {
+            let latency: Latency = id.parse().unwrap();
+            let source = source_of(&Setup { latency, ..setup.clone() }).unwrap();
+            assert!(source.device().is_some() == id.starts_with("device:"), "{title}");
+        }
+        assert!(offered.iter().any(|choice| choice.id == "device:agx-orin@15w"), "in its modes, too");
     }
 }

@@ -7,7 +7,6 @@ use bevy::input::keyboard::KeyboardInput;
 use bevy::log::LogPlugin;
 use bevy::prelude::*;
 use bevy::render::RenderPlugin;
-use bevy::render::view::screenshot::{Screenshot, save_to_disk};
 use bevy::window::{PresentMode, PrimaryWindow, WindowResolution};
 use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPostUpdateSet, EguiPrimaryContextPass, egui};
 use bevy_panorbit_camera::{PanOrbitCameraPlugin, PanOrbitCameraSystemSet};
@@ -22,7 +21,7 @@ use crate::{
     Desk, Launcher, Settings, ViewError, ViewOptions, camera, director, dropped, film, ghost, keys, lanes, ribbons,
     scene,
 };
-use crate::{shapes, theme, window};
+use crate::{shapes, shot, theme, window};
 
 /// The newest snapshot; the same one for every system of a frame.
 #[derive(Resource, Deref)]
@@ -44,7 +43,7 @@ pub(crate) struct Shots(pub std::path::PathBuf);
 ///
 /// Bevy and its window library panic where there is no display: see [`crate::probe`].
 pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -> Result<(), ViewError> {
-    let choices = [launcher.scenarios(), launcher.models(), launcher.runtimes(), launcher.profiles()];
+    let choices = [launcher.scenarios(), launcher.models(), launcher.runtimes(), launcher.devices()];
     let mut desk = Desk::new(start.clone(), choices);
     desk.labs.sheets = launcher.labs();
     desk.hint = options.first;
@@ -52,6 +51,7 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     let memory = options.memory;
     if let Some((memory, _)) = &memory {
         (desk.mode, desk.labs.open, desk.from_above) = (memory.theme, memory.labs, memory.from_above);
+        desk.put(memory.instrument);
     }
     theme::turn(desk.mode);
     let link = SimThread::start(launcher, start, true).map_err(|e| ViewError::Thread(e.to_string()))?;
@@ -71,7 +71,8 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     let mut app = App::new();
     app.add_plugins(
         DefaultPlugins
-            .set(WindowPlugin { primary_window: Some(primary), ..default() })
+            // Pictures and films are written first: `shot::leave` closes it.
+            .set(WindowPlugin { primary_window: Some(primary), close_when_requested: false, ..default() })
             // A person would rather see something at once, a script everything.
             .set(RenderPlugin { synchronous_pipeline_compilation: options.script.is_some(), ..default() })
             .set(LogPlugin { filter: "warn,wgpu_hal=error,bevy_render=warn,bevy_winit=error".into(), ..default() }),
@@ -87,6 +88,7 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     .insert_resource(director::Director::new(options.script))
     .insert_resource(Place(memory.as_ref().and_then(|(memory, _)| memory.place)))
     .init_resource::<film::Studio>()
+    .init_resource::<shot::Darkroom>()
     .init_resource::<Work>()
     .init_resource::<camera::Stage>()
     .init_resource::<scene::Staged>()
@@ -111,7 +113,7 @@ pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -
     )
     .add_systems(PostUpdate, scene::see_through.after(PanOrbitCameraSystemSet))
     .add_systems(EguiPrimaryContextPass, panels)
-    .add_systems(Last, (memory::remember, film::roll, send, work::end_frame).chain());
+    .add_systems(Last, (memory::remember, film::roll, shot::tell, send, shot::leave, work::end_frame).chain());
     if let Some((memory, path)) = memory {
         app.insert_resource(Scribe::new(path, memory));
     }
@@ -257,23 +259,18 @@ fn send(
     shots: Res<Shots>,
     time: Res<Time<Real>>,
     mut toast: Local<(String, f32)>,
-    mut exit: MessageWriter<AppExit>,
 ) {
     let orders = desk.take_orders();
     let refused: Vec<_> = orders.into_iter().filter_map(|order| link.order(order)).collect();
     desk.put_back(refused);
     if std::mem::take(&mut desk.shot) {
         let path = shots.0.join(file_name(&desk, &newest)).with_extension("png");
-        desk.toast = format!("saved {}", path.display());
-        commands.spawn(Screenshot::primary_window()).observe(save_to_disk(path));
+        shot::take(&mut commands, path);
     }
     // A line stands for four seconds.
     if desk.toast != toast.0 {
         *toast = (desk.toast.clone(), time.elapsed_secs() + 4.0);
     } else if time.elapsed_secs() > toast.1 {
         desk.toast.clear();
-    }
-    if desk.quit {
-        exit.write(AppExit::Success);
     }
 }

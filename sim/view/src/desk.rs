@@ -135,8 +135,8 @@ pub struct Desk {
     pub models: Vec<Choice>,
     /// What can be picked.
     pub runtimes: Vec<Choice>,
-    /// What can be picked.
-    pub profiles: Vec<Choice>,
+    /// What can be picked; each `id` is a latency as it is typed.
+    pub devices: Vec<Choice>,
     /// Whether time stands still.
     pub paused: bool,
     /// Whether the camera looks from above.
@@ -183,7 +183,7 @@ pub struct Desk {
 impl Desk {
     /// The desk of a window that is about to launch `settings`.
     pub fn new(settings: Settings, choices: [Vec<Choice>; 4]) -> Self {
-        let [scenarios, models, runtimes, profiles] = choices;
+        let [scenarios, models, runtimes, devices] = choices;
         Self {
             settings,
             run: 0,
@@ -191,7 +191,7 @@ impl Desk {
             scenarios,
             models,
             runtimes,
-            profiles,
+            devices,
             paused: false,
             from_above: false,
             eye: None,
@@ -527,7 +527,7 @@ impl Desk {
     }
 
     /// Puts an instrument on the right, or none.
-    fn put(&mut self, instrument: Option<Instrument>) {
+    pub(crate) fn put(&mut self, instrument: Option<Instrument>) {
         let map = |of: Option<Instrument>| of == Some(Instrument::Map);
         if map(self.instrument) != map(instrument) {
             self.tell(Order::Map(map(instrument)));

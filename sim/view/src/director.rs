@@ -1,11 +1,9 @@
 //! Plays a script: lets time go to the next cue, waits until it stands there, does what the cue says.
 
-use bevy::app::AppExit;
 use bevy::prelude::*;
-use bevy::render::view::screenshot::{Screenshot, save_to_disk};
+use bevy::render::view::screenshot::Screenshot;
 use timing::SimTime;
 
-use crate::Desk;
 use crate::app::{Link, Newest, Shots};
 use crate::film::Take;
 use crate::labs::SettlingState;
@@ -13,6 +11,7 @@ use crate::script::{Cue, Script};
 use crate::sim_thread::Order;
 use crate::snapshot::{Blaming, Phase};
 use crate::work::Work;
+use crate::{Desk, shot};
 
 /// The state of a script that is played.
 #[derive(Resource, Default)]
@@ -52,7 +51,6 @@ pub(crate) fn direct(
     shots: Res<Shots>,
     taking: Query<(), (With<Screenshot>, Without<Take>)>,
     work: Res<Work>,
-    mut exit: MessageWriter<AppExit>,
 ) {
     if !director.playing {
         // A run begins when the window is there to show it.
@@ -126,7 +124,7 @@ pub(crate) fn direct(
         }
         Cue::Shot(name) => {
             let path = shots.0.join(format!("{name}.png"));
-            commands.spawn(Screenshot::primary_window()).observe(save_to_disk(path));
+            shot::take(&mut commands, path);
             director.rest = 2;
         }
         Cue::Film(name) => {
@@ -145,7 +143,7 @@ pub(crate) fn direct(
             let (frames, [p50, p99, max]) = work.report();
             let own = serde_json::json!({ "frames": frames, "own_ms": { "p50": p50, "p99": p99, "max": max } });
             println!("{own}");
-            exit.write(AppExit::Success);
+            desk.quit = true;
         }
     }
     if desk.pending_launch() {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use bevy::prelude::*;
-use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
+use bevy::render::view::screenshot::{Capturing, Screenshot, ScreenshotCaptured};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use gif::{DisposalMethod, Encoder, Frame, Repeat};
 
@@ -73,7 +73,7 @@ pub(crate) fn roll(
     mut desk: ResMut<Desk>,
     newest: Res<Newest>,
     shots: Res<Shots>,
-    taking: Query<(), With<Screenshot>>,
+    next: Query<(), (With<Screenshot>, Without<Capturing>)>,
     time: Res<Time<Real>>,
 ) {
     let now = time.elapsed_secs();
@@ -102,15 +102,15 @@ pub(crate) fn roll(
     desk.film = film;
     if let Some(pictures) = &reel.pictures
         && seconds >= reel.next
-        // Two of one frame would be one too many for the renderer.
-        && taking.is_empty()
+        // Two of one frame would be one too many for the renderer. Those of earlier frames may still be on their way.
+        && next.is_empty()
         && !desk.shot
     {
         reel.next = (reel.next + EVERY).max(seconds);
         reel.taken += 1;
         let (pictures, at) = (pictures.clone(), seconds);
-        commands.spawn((Screenshot::primary_window(), Take)).observe(move |captured: On<ScreenshotCaptured>| {
-            let _ = pictures.try_send(Picture { at, image: captured.image.clone() });
+        commands.spawn((Screenshot::primary_window(), Take)).observe(move |mut captured: On<ScreenshotCaptured>| {
+            let _ = pictures.try_send(Picture { at, image: std::mem::take(&mut captured.image) });
         });
     } else if !rolling {
         desk.toast = format!("film: {} of {} pictures written", reel.written.load(Ordering::Relaxed), reel.taken);

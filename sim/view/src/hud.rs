@@ -3,7 +3,7 @@
 use bevy_egui::egui::{self, Align, Color32, FontId, Layout, Painter, Pos2, Rect, RichText, Stroke, Ui};
 
 use crate::snapshot::{Badge, Scene};
-use crate::{Kept, gauge, panel, theme};
+use crate::{Gauge, Kept, gauge, panel, theme};
 
 /// The numbers of an instant.
 pub(crate) fn hud(ui: &mut Ui, scene: &Scene) {
@@ -11,13 +11,11 @@ pub(crate) fn hud(ui: &mut Ui, scene: &Scene) {
     ui.spacing_mut().item_spacing.y = 3.0;
     badge(ui, scene.badge);
     ui.add_space(2.0);
-    let metres = |m: f64| if m.is_finite() { format!("{m:.2} m") } else { "none".into() };
-    let age = scene.age.map_or("none yet".into(), |age| format!("{} ms", panel::ms(age.ms())));
-    row(ui, "age of command", &age, Some(theme::GHOST));
+    row(ui, "age of command", &age(scene), Some(theme::GHOST));
     row(ui, "driven blind", &metres(scene.blind), Some(theme::BLIND));
     match scene.world.robot {
         plant::Robot::Rover(_) => stopping(ui, scene),
-        plant::Robot::Balancer(_) => row(ui, "leans", &format!("{:.1} deg", scene.robot.pitch.to_degrees()), None),
+        plant::Robot::Balancer(_) => row(ui, "leans", &leans(scene), None),
     }
     row(ui, "clearance", &metres(scene.clearance), None);
     row(ui, "speed", &format!("{:.2} m/s", scene.robot.linear.abs()), None);
@@ -33,11 +31,78 @@ pub(crate) fn hud(ui: &mut Ui, scene: &Scene) {
     row(ui, "played at", &words, None);
 }
 
+/// Narrower than this, a scene has the numbers in lines across its top, points: a column would hide what the robot drives towards.
+pub(crate) const NARROW: f32 = 820.0;
+
+/// The numbers that are not on the screen elsewhere, in two lines where there is room.
+pub(crate) fn lines(ui: &mut Ui, scene: &Scene, width: f32) {
+    ui.set_width(width);
+    ui.spacing_mut().item_spacing = egui::vec2(12.0, 2.0);
+    ui.horizontal_wrapped(|ui| {
+        let (mark, colour) = mark(scene.badge);
+        let text = RichText::new(format!("{mark} {}", scene.badge.label())).size(12.5).color(theme::words(colour));
+        ui.label(text).on_hover_text(scene.badge.hint());
+        cell(ui, "age", &age(scene), Some(theme::GHOST));
+        cell(ui, "blind", &metres(scene.blind), Some(theme::BLIND));
+        if let Some(gauge) = &scene.instruments.gauge {
+            cell(ui, "reaction", &reaction(gauge), None);
+        }
+        cell(ui, "speed", &format!("{:.2} m/s", scene.robot.linear.abs()), None);
+    });
+    ui.horizontal_wrapped(|ui| {
+        if let Some(gauge) = &scene.instruments.gauge {
+            // First, for it is the tallest: the words stand in its middle.
+            ui.allocate_ui(egui::vec2(BAR, 30.0), |ui| gauge::show(ui, gauge));
+            cell(ui, "needs", &format!("{:.2} m", gauge.needed()), Some(gauge.colour()));
+            ui.label(theme::strong(gauge.words()).size(theme::SMALL).color(theme::words(gauge.colour())));
+        } else {
+            cell(ui, "leans", &leans(scene), None);
+        }
+        cell(ui, "clearance", &metres(scene.clearance), None);
+    });
+}
+
+/// Width of the gauge in the lines, points.
+const BAR: f32 = 160.0;
+
+/// A word and its value, with the colour of what it names in the scene.
+fn cell(ui: &mut Ui, word: &str, value: &str, colour: Option<Color32>) {
+    let mut job = egui::text::LayoutJob::default();
+    let mut add = |text: String, font: FontId, colour: Color32| {
+        job.append(
+            &text,
+            0.0,
+            egui::TextFormat { font_id: font, color: colour, valign: Align::Center, ..Default::default() },
+        );
+    };
+    if let Some(colour) = colour {
+        add("\u{25a0} ".into(), FontId::proportional(12.0), colour);
+    }
+    add(format!("{word} "), FontId::proportional(theme::SMALL), theme::faint());
+    add(value.into(), FontId::monospace(13.0), theme::ink());
+    ui.label(job);
+}
+
+fn metres(m: f64) -> String {
+    if m.is_finite() { format!("{m:.2} m") } else { "none".into() }
+}
+
+fn age(scene: &Scene) -> String {
+    scene.age.map_or("none yet".into(), |age| format!("{} ms", panel::ms(age.ms())))
+}
+
+fn reaction(gauge: &Gauge) -> String {
+    gauge.reaction.map_or("not known yet".into(), |r| format!("{} ms", panel::ms(r.ms())))
+}
+
+fn leans(scene: &Scene) -> String {
+    format!("{:.1} deg", scene.robot.pitch.to_degrees())
+}
+
 /// What it needs to stop, against what there is.
 fn stopping(ui: &mut Ui, scene: &Scene) {
     let Some(gauge) = &scene.instruments.gauge else { return };
-    let reaction = gauge.reaction.map_or("not known yet".into(), |r| format!("{} ms", panel::ms(r.ms())));
-    row(ui, "reaction", &reaction, None);
+    row(ui, "reaction", &reaction(gauge), None);
     row(ui, "needs to stop", &format!("{:.2} m", gauge.needed()), Some(gauge.colour()));
     gauge::show(ui, gauge);
     ui.label(theme::strong(gauge.words()).size(theme::SMALL).color(theme::words(gauge.colour())));
@@ -56,14 +121,19 @@ fn row(ui: &mut Ui, word: &str, value: &str, colour: Option<Color32>) {
     });
 }
 
-fn badge(ui: &mut Ui, badge: Badge) {
-    let (mark, colour) = match badge {
+/// Its sign and colour.
+fn mark(badge: Badge) -> (&'static str, Color32) {
+    match badge {
         Badge::Measured => ("●", theme::COMMITTED),
         Badge::Drifted => ("▲", theme::BLIND),
         Badge::Recorded => ("■", theme::ACCENT),
         Badge::Modelled => ("◆", Color32::from_rgb(0x8a, 0x5a, 0x00)),
         Badge::Set => ("■", theme::faint()),
-    };
+    }
+}
+
+fn badge(ui: &mut Ui, badge: Badge) {
+    let (mark, colour) = mark(badge);
     ui.horizontal(|ui| {
         ui.label(theme::small("latency"));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {

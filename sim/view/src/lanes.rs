@@ -206,11 +206,13 @@ pub(crate) fn race_menu(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
         }
         entry(ui, "measured here", Settings { latency: Latency::Measured, ..own.clone() });
     });
-    if !desk.profiles.is_empty() {
+    if !desk.devices.is_empty() {
         ui.menu_button("another device (modelled)", |ui| {
             egui::ScrollArea::vertical().max_height(320.0).show(ui, |ui| {
-                for Choice { id, title, .. } in &desk.profiles {
-                    entry(ui, title, Settings { latency: Latency::Profile(id.clone()), ..own.clone() });
+                for Choice { id, title, .. } in &desk.devices {
+                    if let Ok(latency) = id.parse() {
+                        entry(ui, title, Settings { latency, ..own.clone() });
+                    }
                 }
             });
         });

@@ -4,14 +4,14 @@ use bevy_egui::egui::{self, DragValue, RichText, Slider, Ui};
 use scenario::Latency;
 
 use crate::desk::LATENCY_MAX;
-use crate::panel::pick;
+use crate::panel::{lines, pick};
 use crate::{Action, Choice, Desk, theme};
 
 /// Draws the controls; what a person does there is added to `actions`.
 pub(crate) fn latency(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
     let now = &desk.settings.latency;
     let ms = desk.latency_ms().unwrap_or(100.0);
-    let device = || desk.profiles.first().map_or_else(String::new, |choice| choice.id.clone());
+    let device: Option<Latency> = desk.devices.first().and_then(|choice| choice.id.parse().ok());
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 2.0;
         ui.spacing_mut().button_padding.x = 2.0;
@@ -36,15 +36,15 @@ pub(crate) fn latency(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
                 Latency::Service(ms),
             ),
             (
-                "profile",
-                matches!(now, Latency::Profile(_)),
-                "Modelled: times drawn from the published numbers of a device that is not here",
-                Latency::Profile(device()),
+                "device",
+                matches!(now, Latency::Profile(_) | Latency::Device(_)),
+                "Modelled: a device that is not here, from its published numbers or by a roofline",
+                device.clone().unwrap_or_default(),
             ),
         ] {
             let button =
                 egui::Button::selectable(picked, RichText::new(word).size(12.5)).min_size(egui::vec2(width, 24.0));
-            let absent = desk.profiles.is_empty() && word == "profile";
+            let absent = device.is_none() && word == "device";
             if ui.add_enabled(!absent, button).on_hover_text(hint).clicked() && !picked {
                 actions.push(Action::Latency(latency));
             }
@@ -52,12 +52,9 @@ pub(crate) fn latency(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
     });
     match now {
         Latency::Zero | Latency::Fixed(_) | Latency::Service(_) => slider(ui, desk, ms, actions),
-        Latency::Profile(name) => profile(ui, &desk.profiles, name, actions),
+        Latency::Profile(_) | Latency::Device(_) => devices(ui, &desk.devices, now, actions),
         Latency::Measured => {
             ui.label(theme::small("The network's own time on this machine. L and K set a fixed one instead."));
-        }
-        Latency::Device(name) => {
-            ui.label(theme::small(format!("modelled by a roofline: {name}")));
         }
         Latency::Replay(path) => {
             ui.label(theme::small(format!("recorded: {}", path.display())));
@@ -90,10 +87,12 @@ fn slider(ui: &mut Ui, desk: &Desk, ms: f64, actions: &mut Vec<Action>) {
     }
 }
 
-fn profile(ui: &mut Ui, profiles: &[Choice], name: &str, actions: &mut Vec<Action>) {
-    let hint = profiles.iter().find(|choice| choice.id == name).map_or("", |choice| choice.description.as_str());
-    if let Some(id) = pick(ui, "profile", profiles, name) {
-        actions.push(Action::Latency(Latency::Profile(id)));
+/// The list of modelled devices.
+fn devices(ui: &mut Ui, devices: &[Choice], now: &Latency, actions: &mut Vec<Action>) {
+    let now = now.to_string();
+    let hint = devices.iter().find(|choice| choice.id == now).map_or("modelled", |choice| choice.description.as_str());
+    if let Some(latency) = pick(ui, "device", devices, &now).and_then(|id| id.parse().ok()) {
+        actions.push(Action::Latency(latency));
     }
-    ui.label(theme::small(format!("modelled. {hint}")));
+    lines(ui, hint, 3);
 }

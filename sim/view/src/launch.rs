@@ -99,8 +99,8 @@ pub trait Launcher: Send {
     /// What can be picked as a runtime.
     fn runtimes(&self) -> Vec<Choice>;
 
-    /// Devices that can be modelled.
-    fn profiles(&self) -> Vec<Choice>;
+    /// Devices that can be modelled: each [`Choice::id`] is a [`Latency`] as it is typed.
+    fn devices(&self) -> Vec<Choice>;
 
     /// What a latency means, for a change while the run of a lane goes on.
     fn source(&mut self, lane: usize, latency: &Latency) -> Result<Source, String>;

@@ -47,6 +47,7 @@ mod script;
 mod seen;
 mod shade;
 mod shapes;
+mod shot;
 mod sim_thread;
 pub mod snapshot;
 mod theme;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::desk::SPEEDS;
 use crate::snapshot::Phase;
 use crate::theme::Mode;
-use crate::{Desk, Settings, app::Newest};
+use crate::{Desk, Instrument, Settings, app::Newest};
 
 /// What is remembered.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub struct Memory {
     pub(crate) place: Option<[i32; 2]>,
     /// Whether the labs are shown.
     pub(crate) labs: bool,
+    /// The instrument on the right.
+    pub(crate) instrument: Option<Instrument>,
     /// Whether the camera looks from above.
     pub(crate) from_above: bool,
     /// The run that was open.
@@ -144,6 +146,7 @@ fn memory_of(desk: &Desk, window: &Window, phase: &Phase) -> Memory {
             _ => None,
         },
         labs: desk.labs.open,
+        instrument: desk.instrument,
         from_above: desk.from_above,
         // TOML has no larger numbers.
         run: settings.filter(|settings| i64::try_from(settings.seed).is_ok()).map(Run::of),

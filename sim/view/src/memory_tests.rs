@@ -34,6 +34,7 @@ fn what_is_written_is_read() {
         size: Some([1920, 1080]),
         place: Some([-8, 40]),
         labs: true,
+        instrument: Some(Instrument::Map),
         from_above: true,
         run: Some(Run::of(&all())),
     };

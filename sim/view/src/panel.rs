@@ -160,7 +160,7 @@ pub(crate) fn ms(ms: f64) -> String {
 }
 
 /// Small print in a space of so many lines, whole on hover.
-fn lines(ui: &mut Ui, text: &str, most: usize) {
+pub(crate) fn lines(ui: &mut Ui, text: &str, most: usize) {
     let mut job = egui::text::LayoutJob::simple(
         text.to_owned(),
         egui::FontId::proportional(theme::SMALL),

@@ -82,7 +82,7 @@ pub(crate) fn show(ui: &mut Ui, scene: &Scene, actions: &mut Vec<Action>) {
         let depths = sight.then.depth.as_ref().zip(sight.now.depth.as_ref());
         // The plots take what the words and the images leave, the difference the most of it.
         let images_height = depths.map_or(0.0, |(then, _)| image_size(width, then).y + 44.0);
-        let room = height - images_height - 64.0;
+        let room = height - images_height - 84.0;
         let column = (width - 8.0) / 2.0;
         let half = (room * 0.42).clamp(90.0, column);
         let whole = (room - half).clamp(110.0, width);

@@ -1,8 +1,9 @@
 #![allow(clippy::disallowed_methods, reason = "waiting for a thread takes wall time")]
 
 use episode::{Change, Driver, Entry, Episode, Pumped, Supply};
+use runtime::{Engine, EngineInfo, ModelInfo, Optimisation, Precision, Requested, Rung, RuntimeError, Tensor, Worker};
 use scenario::PilotSpec;
-use timing::{Schedule, Source, Span};
+use timing::{Schedule, ServiceTime, Source, Span};
 
 use super::*;
 use crate::snapshot::Phase;
@@ -27,6 +28,47 @@ const COURSE: &str = r#"
 #[derive(Default)]
 struct Course {
     recorded: Arc<Mutex<Recorded>>,
+    /// Whether a network runs while another decides, and how long it takes.
+    network: Option<Duration>,
+}
+
+/// A network that takes so long and answers nothing.
+struct Slow(EngineInfo, Duration);
+
+impl Engine for Slow {
+    fn info(&self) -> &EngineInfo {
+        &self.0
+    }
+
+    fn infer(&mut self, _: &[Tensor], _: &mut Vec<Tensor>) -> Result<ServiceTime, RuntimeError> {
+        let began = Instant::now();
+        std::thread::sleep(self.1);
+        Ok(ServiceTime::compute(Span(began.elapsed().as_nanos() as i64)))
+    }
+}
+
+impl Slow {
+    fn worker(takes: Duration) -> Worker {
+        let model = ModelInfo { path: "slow".into(), sha256: String::new(), inputs: vec![], outputs: vec![], bytes: 0 };
+        let info = EngineInfo {
+            requested: Requested::Auto,
+            obtained: Rung::Rten,
+            version: "slow".into(),
+            refused: vec![],
+            model,
+            isolated: false,
+            optimisation: Optimisation::All,
+            precision: Precision::Fp32,
+            cuda_graph: false,
+            dla: None,
+            built_ms: None,
+            forgone: vec![],
+            threads: 1,
+            copies_apart: false,
+            warm: true,
+        };
+        Worker::spawn(Box::new(Self(info, takes)))
+    }
 }
 
 /// What was passed on for the log.
@@ -42,11 +84,18 @@ impl Launcher for Course {
             return Err(format!("found no scenario `{}`; expected box", settings.scenario));
         }
         let mut setup = scenario::parse(COURSE, "box.toml").unwrap().setup(settings.seed).unwrap();
-        setup.pilot = PilotSpec::Straight;
         let source = self.source(0, &settings.latency)?;
+        let (pilot, supply) = match self.network {
+            None => (PilotSpec::Straight, Supply::Nobody),
+            Some(takes) => (
+                PilotSpec::Surrogate { model: "slow".into() },
+                Supply::Worker { worker: Slow::worker(takes), contract: None },
+            ),
+        };
+        setup.pilot = pilot;
         Ok(Launched {
             episode: Episode::new(Arc::new(setup), source).map_err(|e| e.to_string())?,
-            driver: Driver::new(Supply::Nobody),
+            driver: Driver::new(supply),
             settings: settings.clone(),
             runtime_line: String::new(),
             model_line: String::new(),
@@ -70,7 +119,7 @@ impl Launcher for Course {
         vec![]
     }
 
-    fn profiles(&self) -> Vec<Choice> {
+    fn devices(&self) -> Vec<Choice> {
         vec![]
     }
 
@@ -78,6 +127,7 @@ impl Launcher for Course {
         match latency {
             Latency::Fixed(ms) => Ok(Source::Fixed(Span::from_ms(*ms))),
             Latency::Service(ms) => Ok(Source::Service(Span::from_ms(*ms))),
+            Latency::Measured if self.network.is_some() => Ok(Source::Measured),
             _ => Err("found another latency; expected fixed or service".into()),
         }
     }
@@ -309,6 +359,21 @@ fn a_race_is_from_the_start_and_in_step() {
     assert_eq!((one.focus, one.settings.latency.clone(), one.settings.seed), (0, Latency::Fixed(100.0), 9));
     tell(&thread, Order::Open("box".into()));
     wait(&thread, "opened", |s| s.run == 4 && s.lanes.len() == 1);
+}
+
+#[test]
+fn lanes_that_run_networks_wait_for_their_turn_and_never_for_good() {
+    // Longer than a lane may be ahead of the others: whoever has the turn is ahead of those who wait for it when it ends.
+    let takes = Duration::from_millis(12);
+    assert!(takes.as_nanos() > crate::lane::AHEAD.0 as u128);
+    let course = Course { network: Some(takes), ..Course::default() };
+    let measured = Settings { latency: Latency::Measured, ..settings(4.0) };
+    let thread = SimThread::start(Box::new(course), measured.clone(), false).unwrap();
+    for lanes in 2..=4 {
+        tell(&thread, Order::Race(Box::new(Settings { seed: lanes, ..measured.clone() })));
+    }
+    let ended = wait(&thread, "end", |s| over(s) && s.lanes.len() == 4);
+    assert!(ended.lanes.iter().all(|lane| lane.outcome.is_some()));
 }
 
 #[test]

@@ -65,24 +65,40 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
     let ctx = ui.ctx().clone();
     let painter = ctx.layer_painter(LayerId::new(Order::Background, Id::new("callouts"))).with_clip_rect(scene);
     if let Some(of) = &snapshot.scene {
+        let narrow = scene.width() < hud::NARROW;
+        let several = snapshot.lanes.len() > 1;
+        let height = |id: &str| ctx.memory(|memory| memory.area_rect(Id::new(id))).map_or(76.0, |rect| rect.height());
         if !desk.help {
             let mut free = above_card(&ctx, snapshot, desk, scene.shrink(6.0));
-            if snapshot.lanes.len() > 1 {
-                free.min.x += lanes::WIDTH + 40.0;
+            if narrow {
+                free.min.y += height("hud") + 12.0;
+            }
+            // Beside the list of lanes, or below it.
+            match (several, narrow) {
+                (true, true) => free.min.y += height("lanes") + 8.0,
+                (true, false) => free.min.x += lanes::WIDTH + 40.0,
+                (false, _) => {}
             }
             hud::callouts(&painter, callouts, scene.shrink(6.0), free);
         }
-        let corner = scene.left_top() + egui::vec2(12.0, 12.0);
-        floating(&ctx, "legend", Align2::LEFT_TOP, corner, hud::legend);
-        if snapshot.lanes.len() > 1 {
-            let legend = ctx.memory(|memory| memory.area_rect(Id::new("legend")));
-            let below = legend.map_or(120.0, |rect| rect.height() + 8.0);
-            floating(&ctx, "lanes", Align2::LEFT_TOP, corner + egui::vec2(0.0, below), |ui| {
+        let mut corner = scene.left_top() + egui::vec2(12.0, 12.0);
+        if narrow {
+            // Its frame has a margin, too.
+            floating(&ctx, "hud", Align2::LEFT_TOP, corner, |ui| hud::lines(ui, of, scene.width() - 50.0));
+            corner.y += height("hud") + 8.0;
+        } else {
+            let corner = scene.right_top() + egui::vec2(-12.0, 12.0);
+            floating(&ctx, "hud", Align2::RIGHT_TOP, corner, |ui| hud::hud(ui, of));
+        }
+        if !(narrow && several) {
+            floating(&ctx, "legend", Align2::LEFT_TOP, corner, hud::legend);
+            corner.y += height("legend") + 8.0;
+        }
+        if several {
+            floating(&ctx, "lanes", Align2::LEFT_TOP, corner, |ui| {
                 lanes::list(ui, snapshot, &mut actions);
             });
         }
-        let corner = scene.right_top() + egui::vec2(-12.0, 12.0);
-        floating(&ctx, "hud", Align2::RIGHT_TOP, corner, |ui| hud::hud(ui, of));
     }
     let mut back = false;
     if let Phase::Loading(what) = &snapshot.phase {

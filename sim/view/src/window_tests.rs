@@ -78,7 +78,7 @@ pub(crate) fn scene() -> Scene {
 
 fn harness(size: [f32; 2], settings: Settings, phase: Phase) -> Harness<'static, State> {
     let scenarios = choices(&["lesson", "braking", "a scenario with a name that is far too long for the list"]);
-    let devices = choices(&["jetson-orin-nano", "coral-usb-vgg16"]);
+    let devices = choices(&["profile:jetson-orin-nano", "device:agx-orin@15w"]);
     let desk = Desk::new(settings.clone(), [scenarios, choices(&["pilot"]), choices(&["auto", "rten"]), devices]);
     let snapshot = Snapshot {
         run: 1,
@@ -147,7 +147,7 @@ fn the_kind_of_latency_is_one_click() {
     let mut harness = harness([1280.0, 800.0], settings(), Phase::Live);
     harness.get_by_label("service").click();
     harness.run_steps(2);
-    harness.get_by_label("profile").click();
+    harness.get_by_label("device").click();
     harness.run_steps(2);
     harness.get_by_label("fixed").click();
     harness.run_steps(2);
@@ -202,6 +202,27 @@ fn the_legend_of_the_waterfall_and_the_numbers_are_there() {
         assert!(harness.query_all_by_label(text).next().is_some(), "{text}");
     }
     harness.get_by_label_contains("measured, disturbed");
+}
+
+#[test]
+fn beside_an_instrument_the_numbers_leave_the_way_ahead_free() {
+    for instrument in [Instrument::Seen, Instrument::Map] {
+        let mut harness = harness([1280.0, 800.0], settings(), Phase::Live);
+        harness.state_mut().desk.put(Some(instrument));
+        harness.run_steps(4);
+        for text in ["age 212 ms", "blind 0.42 m", "needs 1.40 m", "speed 1.98 m/s", "clearance 1.03 m"] {
+            harness.get_by_label_contains(text);
+        }
+        let hud = harness.ctx.memory(|memory| memory.area_rect(Id::new("hud"))).unwrap();
+        // The robot is in the middle of a scene of 566 points and drives up and to the right.
+        assert!(hud.bottom() < 0.2 * 566.0, "{hud}");
+        assert!(hud.left() > PANEL && hud.right() < 1280.0 - LABS, "{hud}");
+        // Nor does a list of lanes cover the robot.
+        harness.state_mut().snapshot.lanes = vec![lane(0, "latency fixed:200", None), lane(1, "cruise 1 m/s", None)];
+        harness.run_steps(4);
+        let list = harness.ctx.memory(|memory| memory.area_rect(Id::new("lanes"))).unwrap();
+        assert!(list.top() > hud.bottom() && list.bottom() < 0.45 * 566.0, "{list}");
+    }
 }
 
 #[test]
@@ -331,7 +352,7 @@ fn the_keyboard_reaches_every_control_from_top_to_bottom() {
         harness.run_steps(2);
         order.extend(focused(&harness));
     }
-    let expected = ["next", "Pause", "Reset", "Step", "-", "+", "measured", "fixed", "service", "profile", "deadline"];
+    let expected = ["next", "Pause", "Reset", "Step", "-", "+", "measured", "fixed", "service", "device", "deadline"];
     let places: Vec<_> = expected.map(|name| order.iter().position(|other| other == name)).into();
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{expected:?} in {order:?}");
     // And what has it can be pressed.

@@ -1,11 +1,11 @@
-//! How much processor time a frame costs us: the systems of this crate, without Bevy's, egui's painting and the driver's.
-#![allow(clippy::disallowed_methods, reason = "the cost of drawing is wall time; it never reaches the simulation")]
+//! How much processor time a frame costs us: the systems of this crate, without Bevy's, egui's painting and the driver's. By the
+//! clock of the thread: what others do on the same core meanwhile is not ours.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use bevy::prelude::*;
+use rustix::time::{ClockId, clock_gettime};
 
 /// Frames that are remembered.
 const FRAMES: usize = 4096;
@@ -20,13 +20,13 @@ pub(crate) struct Work {
 /// Counts until it is dropped.
 pub(crate) struct Clocked<'a> {
     work: &'a Work,
-    since: Instant,
+    since: i64,
 }
 
 impl Work {
     /// To be held by a system while it runs.
     pub fn clock(&self) -> Clocked<'_> {
-        Clocked { work: self, since: Instant::now() }
+        Clocked { work: self, since: spent() }
     }
 
     /// Frames counted, and the median, 99th percentile and largest cost in milliseconds.
@@ -41,8 +41,14 @@ impl Work {
 
 impl Drop for Clocked<'_> {
     fn drop(&mut self) {
-        self.work.frame.fetch_add(self.since.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        self.work.frame.fetch_add((spent() - self.since).max(0) as u64, Ordering::Relaxed);
     }
+}
+
+/// Processor time of this thread, nanoseconds.
+fn spent() -> i64 {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    now.tv_sec * 1_000_000_000 + now.tv_nsec
 }
 
 /// Ends a frame.
@@ -52,4 +58,24 @@ pub(crate) fn end_frame(mut work: ResMut<Work>) {
         work.frames.pop_front();
     }
     work.frames.push_back(spent);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_do_meanwhile_is_not_counted() {
+        let work = Work::default();
+        let clock = work.clock();
+        std::thread::sleep(std::time::Duration::from_millis(40));
+        drop(clock);
+        let asleep = work.frame.swap(0, Ordering::Relaxed);
+        assert!(asleep < 20_000_000, "{asleep}");
+        let clock = work.clock();
+        let began = spent();
+        while spent() < began + 5_000_000 {}
+        drop(clock);
+        assert!(work.frame.load(Ordering::Relaxed) >= 5_000_000);
+    }
 }

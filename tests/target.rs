@@ -281,6 +281,10 @@ fn a_near_network_is_in_time_and_a_far_one_is_not() {
     // By their delays, jitters and sizes: 7 and 140 ms of propagation.
     assert!((130.0..140.0).contains(&(p50(&far) - p50(&near))), "{} against {}", p50(&far), p50(&near));
     assert!(outcome("wifi-busy", 1)["lost"].as_u64() > Some(5), "losses of the network are losses");
+    // From the nearest to the farthest, each is later than the one before.
+    let all = ["wifi", "5g-edge", "cloud-near", "5g", "lte", "cloud-far"];
+    let late = all.map(|network| p50(&outcome(network, 1)));
+    assert!(late.is_sorted(), "{all:?}: {late:?}");
 }
 
 #[test]

@@ -49,6 +49,8 @@ picture empty_bench zero   1.0  "-57 36 5.2"
 picture bench_60 zero      9.0  "-60 35 10"
 
 whole offload "camera -57 36 4.6\nuntil 4.6" --network wifi-busy --seed 3
+whole onboard "camera -57 36 4.6\nwhat-if device:agx-orin@15w:retinanet\nuntil 5.28" --seed 1
+whole heat    "speed 4\ncamera -57 36 4.6\nuntil 41.2" --seed 2
 
 # A page of `deadtime report`.
 report() {

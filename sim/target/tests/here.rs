@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use runtime::{Engine, MeasureOptions, Options, Requested, Rung, Witness};
+use runtime::{Engine, Isolation, MeasureOptions, Options, Requested, Rung, Witness};
 use target::{ServeOptions, Served, TargetOptions};
 
 /// As long as this a server lives that nobody stopped.
@@ -18,7 +18,8 @@ const LIFE: Duration = Duration::from_secs(120);
 #[ignore = "the other test starts it, as a process of its own"]
 fn server() {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/models/pilot-wide.onnx");
-    let options = Options { requested: Requested::Exactly(Rung::Rten), offline: true, ..Options::default() };
+    let requested = Requested::Exactly(Rung::Rten);
+    let options = Options { requested, isolate: Isolation::Never, offline: true, ..Options::default() };
     let served = Served::new("pilot-wide", vec![runtime::load(&model, &options).unwrap()]).unwrap();
     let options = ServeOptions { bind: "127.0.0.1:0".parse().unwrap(), token: None, parallel: 1 };
     let begun = Instant::now();
@@ -30,10 +31,10 @@ fn server() {
 fn apart(command: &str) -> (String, Ended) {
     let mut shell = Command::new("sh").args(["-c", &format!("{command} &")]).stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(shell.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let words = |line: String| line.split_once(' ').map(|(a, b)| (a.to_owned(), Ended(b.to_owned())));
-    let found = lines.filter_map(words).find(|(_, id)| id.0.parse::<u32>().is_ok()).unwrap();
+    let words = |line: String| line.split_once(' ').map(|(first, id)| (first.to_owned(), id.to_owned()));
+    let (first, id) = lines.filter_map(words).find(|(_, id)| id.parse::<u32>().is_ok()).unwrap();
     shell.wait().unwrap();
-    found
+    (first, Ended(id))
 }
 
 /// The id of a process that ends with the test.

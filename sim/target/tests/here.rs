@@ -53,7 +53,7 @@ fn of_others(complaints: Vec<String>) -> Option<String> {
 /// What is said of other programs by a measurement that knows of its server, and by a witness that does not.
 fn told(engine: &mut dyn Engine) -> (Option<String>, Option<String>) {
     let unaware = Witness::begin(&[]);
-    let options = MeasureOptions { hz: 5.0, count: 8, warm_up: 0, ..MeasureOptions::default() };
+    let options = MeasureOptions { hz: 25.0, count: 40, warm_up: 0, ..MeasureOptions::default() };
     let complaints = runtime::measure(engine, &options).unwrap().complaints;
     (of_others(complaints), of_others(unaware.complaints(engine.info())))
 }

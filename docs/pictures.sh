@@ -12,15 +12,15 @@ wanted=("$@")
 
 skipped() { [ ${#wanted[@]} -gt 0 ] && [[ " ${wanted[*]} " != *" $1 "* ]]; }
 
-# NAME SCALE SIZE SCRIPT [options of the window]: plays the script and takes a picture at its end.
+# NAME SCALE SIZE COLOURS SCRIPT [options of the window]: plays the script and takes a picture at its end.
 shoot() {
-    local name=$1 scale=$2 size=$3 script=$4
+    local name=$1 scale=$2 size=$3 colours=$4 script=$5
     printf '%b\nframes 4\nshot %s\nquit\n' "$script" "$name" > "$work/script.txt"
     XDG_DATA_HOME="$work" WINIT_X11_SCALE_FACTOR=$scale timeout 600 xvfb-run -a -s "-screen 0 1280x800x24" \
-        "$program" window "$name" --size "$size" --script "$work/script.txt" --shots "$work" "${@:5}" \
+        "$program" window "$name" --size "$size" --script "$work/script.txt" --shots "$work" "${@:6}" \
         > "$work/said.txt" 2>&1 || { cat "$work/said.txt"; exit 1; }
     [ -f "$work/$name.png" ] || { cat "$work/said.txt"; exit 1; }
-    ${CONVERT:-convert} "$work/$name.png" -filter box -resize "$size!" -strip -dither None -colors 96 "PNG8:docs/scenarios/$name.png"
+    ${CONVERT:-convert} "$work/$name.png" -filter box -resize "$size!" -strip -dither None -colors "$colours" "PNG8:docs/scenarios/$name.png"
     du -b "docs/scenarios/$name.png"
 }
 
@@ -28,13 +28,13 @@ shoot() {
 picture() {
     if skipped "$1"; then return; fi
     # Drawn at twice the size, so that halving it smooths every edge.
-    shoot "$1" 2 640x400 "speed 4\nkey P\ncamera $4\nuntil $3" --latency "$2" "${@:5}"
+    shoot "$1" 2 640x400 96 "speed 4\nkey P\ncamera $4\nuntil $3" --latency "$2" "${@:5}"
 }
 
 # NAME SCRIPT [options of the window]: with the panels, where it is they that show it.
 whole() {
     if skipped "$1"; then return; fi
-    shoot "$1" 1 1280x800 "$2" "${@:3}"
+    shoot "$1" 1 1280x800 256 "$2" "${@:3}"
 }
 
 picture lesson   fixed:200 end  "-57 36 4.6"

@@ -55,9 +55,8 @@ pub(super) fn listeners(proc: &Path, addresses: &[SocketAddr]) -> Vec<u32> {
 /// How /proc/net writes the sockets that a call to this address reaches: at this very address, at its IPv4-mapped one, or at any.
 fn listening_as(address: SocketAddr) -> Vec<String> {
     // Words of four bytes, each as the processor keeps it.
-    let hex = |octets: &[u8]| -> String {
-        octets.as_chunks().0.iter().map(|word| format!("{:08X}", u32::from_ne_bytes(*word))).collect()
-    };
+    let word = |word: &[u8; 4]| format!("{:08X}", u32::from_ne_bytes(*word));
+    let hex = |octets: &[u8]| octets.as_chunks().0.iter().map(word).collect::<Vec<_>>().concat();
     let ips = match address.ip() {
         IpAddr::V4(ip) => vec![hex(&ip.octets()), hex(&ip.to_ipv6_mapped().octets()), hex(&[0; 4]), hex(&[0; 16])],
         IpAddr::V6(ip) => vec![hex(&ip.octets()), hex(&[0; 16])],

@@ -10,18 +10,31 @@ trap 'rm -rf "$work"' EXIT
 mkdir -p docs/scenarios
 wanted=("$@")
 
-# NAME LATENCY SECONDS CAMERA (yaw and pitch in degrees, metres from the robot) [more options of the window]
-picture() {
-    local name=$1 latency=$2 at=$3 camera=$4
-    if [ ${#wanted[@]} -gt 0 ] && [[ " ${wanted[*]} " != *" $name "* ]]; then return; fi
-    printf 'speed 4\nkey P\ncamera %s\nuntil %s\nframes 4\nshot %s\nquit\n' "$camera" "$at" "$name" > "$work/script.txt"
-    # Drawn at twice the size, so that halving it smooths every edge.
-    XDG_DATA_HOME="$work" WINIT_X11_SCALE_FACTOR=2 timeout 300 xvfb-run -a -s "-screen 0 1280x800x24" \
-        "$program" window "$name" --latency "$latency" --size 640x400 --script "$work/script.txt" --shots "$work" "${@:5}" \
+skipped() { [ ${#wanted[@]} -gt 0 ] && [[ " ${wanted[*]} " != *" $1 "* ]]; }
+
+# NAME SCALE SIZE COLOURS SCRIPT [options of the window]: plays the script and takes a picture at its end.
+shoot() {
+    local name=$1 scale=$2 size=$3 colours=$4 script=$5
+    printf '%b\nframes 4\nshot %s\nquit\n' "$script" "$name" > "$work/script.txt"
+    XDG_DATA_HOME="$work" WINIT_X11_SCALE_FACTOR=$scale timeout 600 xvfb-run -a -s "-screen 0 1280x800x24" \
+        "$program" window "$name" --size "$size" --script "$work/script.txt" --shots "$work" "${@:6}" \
         > "$work/said.txt" 2>&1 || { cat "$work/said.txt"; exit 1; }
     [ -f "$work/$name.png" ] || { cat "$work/said.txt"; exit 1; }
-    ${CONVERT:-convert} "$work/$name.png" -filter box -resize 640x400! -strip -dither None -colors 96 "PNG8:docs/scenarios/$name.png"
+    ${CONVERT:-convert} "$work/$name.png" -filter box -resize "$size!" -strip -dither None -colors "$colours" "PNG8:docs/scenarios/$name.png"
     du -b "docs/scenarios/$name.png"
+}
+
+# NAME LATENCY SECONDS CAMERA (yaw and pitch in degrees, metres from the robot) [more options of the window]
+picture() {
+    if skipped "$1"; then return; fi
+    # Drawn at twice the size, so that halving it smooths every edge.
+    shoot "$1" 2 640x400 96 "speed 4\nkey P\ncamera $4\nuntil $3" --latency "$2" "${@:5}"
+}
+
+# NAME SCRIPT [options of the window]: with the panels, where it is they that show it.
+whole() {
+    if skipped "$1"; then return; fi
+    shoot "$1" 1 1280x800 256 "$2" "${@:3}"
 }
 
 picture lesson   fixed:200 end  "-57 36 4.6"
@@ -35,9 +48,13 @@ picture balance  fixed:150 end  "-30 12 2.5"
 picture empty_bench zero   1.0  "-57 36 5.2"
 picture bench_60 zero      9.0  "-60 35 10"
 
+whole offload "camera -57 36 4.6\nuntil 4.6" --network wifi-busy --seed 3
+whole onboard "camera -57 36 4.6\nwhat-if device:agx-orin@15w:retinanet\nuntil 5.28" --seed 1
+whole heat    "speed 4\ncamera -57 36 4.6\nuntil 41.2" --seed 2
+
 # A page of `deadtime report`.
 report() {
-    if [ ${#wanted[@]} -gt 0 ] && [[ " ${wanted[*]} " != *" report "* ]]; then return; fi
+    if skipped report; then return; fi
     "$program" run lesson --latency fixed:200 --seed 1 --log "$work/lesson.mcap" --json > "$work/said.txt"
     "$program" report "$work/lesson.mcap" --out "$work/report.html" > "$work/said.txt"
     chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$work/browser" --window-size=800,1080 \

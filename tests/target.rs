@@ -38,7 +38,11 @@ fn by(way: &[&str], args: &[&str]) -> Output {
 }
 
 pub(crate) fn serve(more: &[&str]) -> Server {
-    let args = ["serve", "--bind", "127.0.0.1:0", "--models", "pilot", "--runtime", "rten", "--offline"];
+    serve_models("pilot", more)
+}
+
+fn serve_models(models: &str, more: &[&str]) -> Server {
+    let args = ["serve", "--bind", "127.0.0.1:0", "--models", models, "--runtime", "rten", "--offline"];
     let process = program(&[&args, more].concat()).stdout(Stdio::piped()).spawn().expect("the server starts");
     let mut server = Server { process, address: String::new(), said: Vec::new() };
     let mut lines = BufReader::new(server.process.stdout.take().expect("a pipe")).lines();
@@ -228,8 +232,12 @@ fn get(server: &Server, path: &str, headers: &str) -> String {
 }
 
 #[test]
-fn health_and_metadata_over_http_and_a_clean_end() {
-    let mut server = serve(&[]);
+fn a_folder_is_served_with_health_and_metadata_over_http_and_a_clean_end() {
+    let (_keep, dir) = folder();
+    std::fs::copy(root().join("assets/models/pilot.onnx"), dir.join("pilot.onnx")).expect("copied");
+    std::fs::write(dir.join("broken.onnx"), "no model").expect("written");
+    let mut server = serve_models(text(&dir), &[]);
+    assert!(server.said.iter().any(|line| line.starts_with("broken: not served: ")), "{:?}", server.said);
     assert!(get(&server, "/v2/health/live", "").contains(r#"{"live":true}"#));
     assert!(get(&server, "/v2/health/ready", "").contains(r#"{"ready":true}"#));
     assert!(get(&server, "/v2", "").contains(r#""name":"deadtime""#));
@@ -281,6 +289,10 @@ fn a_near_network_is_in_time_and_a_far_one_is_not() {
     // By their delays, jitters and sizes: 7 and 140 ms of propagation.
     assert!((130.0..140.0).contains(&(p50(&far) - p50(&near))), "{} against {}", p50(&far), p50(&near));
     assert!(outcome("wifi-busy", 1)["lost"].as_u64() > Some(5), "losses of the network are losses");
+    // From the nearest to the farthest, each is later than the one before.
+    let all = ["wifi", "5g-edge", "cloud-near", "5g", "lte", "cloud-far"];
+    let late = all.map(|network| p50(&outcome(network, 1)));
+    assert!(late.is_sorted(), "{all:?}: {late:?}");
 }
 
 #[test]

@@ -227,7 +227,7 @@ fn grouped(n: u64) -> String {
 fn roofline(out: &Path, models: &[Model], args: &Args) -> Result<Roofline> {
     eprintln!("measuring this machine's limits, and each model alone");
     let options = args.runtime.options();
-    let witness = Witness::begin();
+    let witness = Witness::begin(&[]);
     let limits = runtime::limits(&options).into_diagnostic()?;
     let machine = Machine {
         device: super::doctor::processor(),

@@ -193,7 +193,8 @@ pub fn go(launched: &mut Launched, paced: bool, sink: &mut dyn FnMut(&Entry, Sim
     let paced = paced && measured;
     episode.keep_log();
     let mut times: Vec<(Span, ServiceTime)> = Vec::new();
-    let witness = measured.then(Witness::begin);
+    let served_at = driver.engine().map_or(&[][..], |engine| &engine.served_at);
+    let witness = measured.then(|| Witness::begin(served_at));
     let start = Instant::now();
     loop {
         let until = if paced { SimTime(start.elapsed().as_nanos() as i64) } else { SimTime(i64::MAX) };

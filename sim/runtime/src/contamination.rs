@@ -1,7 +1,9 @@
 //! Whether a measurement is one of the engine alone: what else used the machine meanwhile, and what changed about it.
 
+mod processes;
 mod readings;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,6 +24,7 @@ const IDLE_CLOCK: f64 = 0.5;
 const SWAPPED: u64 = 16;
 /// Use of a GPU by others before anything is measured, percent.
 const GPU_BUSY: f64 = 10.0;
+const HOT_GPU: &str = "the GPU was slowed down because of its heat";
 
 /// The machine as it was before a measurement: says afterwards what else used it meanwhile.
 #[derive(Clone, Debug)]
@@ -32,10 +35,11 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// The machine now, before a measurement. What the calling thread, engines and children of this process do from now on is
-    /// the measurement's own work; other threads of this process are not.
-    pub fn begin() -> Self {
-        Self::of(Places::here())
+    /// The machine now, before a measurement. What the calling thread, engines and descendants of this process do from now on is
+    /// the measurement's own work; other threads of this process are not. So is what the process does that listens at
+    /// `served_at` ([`EngineInfo::served_at`]), with its descendants.
+    pub fn begin(served_at: &[SocketAddr]) -> Self {
+        Self::of(Places::here(served_at))
     }
 
     /// The same of a machine whose `proc`, `sys` and engine cache lie under `root`: for tests.
@@ -66,6 +70,13 @@ impl Witness {
         }
         complaints
     }
+
+    /// Whether this machine was slowed down since, in sentences: for a server, which tells its clients.
+    pub fn slowed(&self) -> Vec<String> {
+        let now = Readings::now(&self.places);
+        let hot = now.gpu.as_ref().is_some_and(|gpu| gpu.hot).then(|| HOT_GPU.to_owned());
+        slowed(&self.before, &now).into_iter().chain(hot).collect()
+    }
 }
 
 fn complaints(before: &Readings, now: &Readings, wall: Duration, threads: usize, cores: usize) -> Vec<String> {
@@ -76,7 +87,11 @@ fn complaints(before: &Readings, now: &Readings, wall: Duration, threads: usize,
     if let (Some(all), Some(all_before), Some(own), Some(own_before)) = (now.all, before.all, now.own, before.own) {
         let others = ((all.0 - all_before.0) - (own - own_before)) / ticks;
         if others > most {
-            complaints.push(format!("other programs used {others:.1} cores meanwhile; stop them and measure again"));
+            let among = now.unseen.map_or_else(String::new, |at| {
+                format!(" (the target may be among them: what listens at {at} is not to be seen by this user)")
+            });
+            complaints
+                .push(format!("other programs used {others:.1} cores meanwhile{among}; stop them and measure again"));
         }
         let stolen = (all.1 - all_before.1) / (ticks * cores as f64);
         if stolen > STEAL {
@@ -98,14 +113,7 @@ fn complaints(before: &Readings, now: &Readings, wall: Duration, threads: usize,
             ));
         }
     }
-    if now.throttled > before.throttled {
-        complaints.push("the processor was slowed down because of its heat".to_owned());
-    }
-    complaints.extend(now.cooling.iter().filter_map(|(name, state)| {
-        let earlier = before.cooling.get(name).copied().unwrap_or_default();
-        let alert = name.contains("throttle") && *state > 0;
-        (alert || *state > earlier).then(|| format!("the machine was slowed down because of its heat ({name})"))
-    }));
+    complaints.extend(slowed(before, now));
     complaints.extend(of_clocks(before.clocks.as_ref(), now.clocks.as_ref()));
     if now.swapped_in > before.swapped_in + SWAPPED {
         let pages = now.swapped_in - before.swapped_in;
@@ -114,6 +122,20 @@ fn complaints(before: &Readings, now: &Readings, wall: Duration, threads: usize,
     if now.engines != before.engines {
         complaints.push("an engine was built meanwhile: measure again, now that it is there".to_owned());
     }
+    complaints
+}
+
+/// What heat did.
+fn slowed(before: &Readings, now: &Readings) -> Vec<String> {
+    let mut complaints = Vec::new();
+    if now.throttled > before.throttled {
+        complaints.push("the processor was slowed down because of its heat".to_owned());
+    }
+    complaints.extend(now.cooling.iter().filter_map(|(name, state)| {
+        let earlier = before.cooling.get(name).copied().unwrap_or_default();
+        let alert = name.contains("throttle") && *state > 0;
+        (alert || *state > earlier).then(|| format!("the machine was slowed down because of its heat ({name})"))
+    }));
     complaints
 }
 
@@ -139,7 +161,7 @@ fn of_clocks(before: Option<&Clocks>, now: Option<&Clocks>) -> Vec<String> {
 fn of_gpu(before: &Gpu, now: &Gpu) -> Vec<String> {
     let mut complaints = Vec::new();
     if before.hot || now.hot {
-        complaints.push("the GPU was slowed down because of its heat".to_owned());
+        complaints.push(HOT_GPU.to_owned());
     }
     if before.busy_percent > GPU_BUSY {
         complaints.push(format!(
@@ -180,6 +202,9 @@ mod tests {
         assert_eq!(over_ten_seconds(&readings(500.0 + 150.0, 0.0, 70.0)), [""; 0], "shells and daemons");
         let told = over_ten_seconds(&readings(500.0 + 2000.0, 0.0, 70.0 + 1000.0));
         assert_eq!(told, ["other programs used 1.0 cores meanwhile; stop them and measure again"]);
+        let unseen = Readings { unseen: "127.0.0.1:8001".parse().ok(), ..readings(500.0 + 400.0, 0.0, 70.0) };
+        let told = over_ten_seconds(&unseen);
+        assert!(told[0].contains("(the target may be among them: what listens at 127.0.0.1:8001 is not to be seen"));
         let told = over_ten_seconds(&readings(500.0, 60.0, 70.0));
         assert_eq!(told, ["the hypervisor took 3.0 % of the processor's time away"]);
     }
@@ -247,9 +272,10 @@ mod tests {
 
     #[test]
     fn our_own_work_is_counted_as_ours() {
-        let Some(then) = own_ticks() else { return };
+        let ours = || own_ticks(Path::new("/proc"), Vec::new());
+        let Some(then) = ours() else { return };
         let (start, mut x) = (Instant::now(), 0u64);
-        while own_ticks().unwrap_or(then) - then < 10.0 {
+        while ours().unwrap_or(then) - then < 10.0 {
             assert!(start.elapsed() < Duration::from_secs(20), "no ticks of ours were counted");
             x = (0..1_000_000).fold(x, |x, i| std::hint::black_box(x ^ i));
         }

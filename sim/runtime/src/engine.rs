@@ -1,5 +1,6 @@
 //! What every engine can do: run a network once and say how long each stage took.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,9 @@ pub struct EngineInfo {
     pub copies_apart: bool,
     /// Whether the warm-up ran; it is skipped for a model whose dynamic axes refuse the synthetic shapes.
     pub warm: bool,
+    /// Where a server of this machine runs it, in a process of its own; empty for an engine here, and for a device elsewhere.
+    #[serde(default)]
+    pub served_at: Vec<SocketAddr>,
 }
 
 /// A loaded, warm network.

@@ -133,6 +133,7 @@ fn climb(rung: Rung, model: &Model, options: &Options, refused: &[(Rung, String)
         forgone: Vec::new(),
         threads: options.threads,
         copies_apart: false,
+        served_at: Vec::new(),
         warm: true,
     };
     if rung == Rung::Rten {

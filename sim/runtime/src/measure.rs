@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use timing::{Rate, ServiceTime, SimTime, Span};
 
 use crate::onnxruntime::span;
-use crate::{Engine, EngineInfo, RuntimeError, Tensor, Witness, synthetic_inputs};
+use crate::{Engine, RuntimeError, Tensor, Witness, synthetic_inputs};
 
 /// How far the wall time between two starts may be from the period, as a share of it.
 const CADENCE: f64 = 0.1;
@@ -78,7 +78,7 @@ pub fn measure_on(
         return Err(RuntimeError::Input { found, expected: "0.001 to 1,000,000 Hz".to_owned() });
     };
     let mut outputs = Vec::new();
-    let witness = Witness::begin();
+    let witness = Witness::begin(&engine.info().served_at);
     let base = Instant::now();
     let mut run = Run { samples: Vec::with_capacity(options.count), slips: 0, busy: Duration::ZERO };
     let (mut k, mut last) = (0, (base, base));
@@ -94,7 +94,9 @@ pub fn measure_on(
         }
         last = (start, end);
     }
-    Ok(run.judge(rate, witness, engine.info()))
+    let mut complaints = witness.complaints(engine.info());
+    complaints.extend(engine.watch().map(|watch| watch.complaints()).unwrap_or_default());
+    Ok(run.judge(rate, complaints))
 }
 
 /// Sleeps until event `k`, or the first after now, and moves on to the next.
@@ -118,8 +120,7 @@ struct Run {
 }
 
 impl Run {
-    fn judge(self, rate: Rate, witness: Witness, info: &EngineInfo) -> Measurement {
-        let mut complaints = witness.complaints(info);
+    fn judge(self, rate: Rate, mut complaints: Vec<String>) -> Measurement {
         let count = self.samples.len();
         if self.slips as f64 > SLIPS * count as f64 {
             complaints.push(format!(

@@ -49,6 +49,7 @@ fn sums(quirk: Quirk) -> (Box<dyn Engine>, std::sync::Arc<std::sync::Mutex<Vec<u
         forgone: Vec::new(),
         threads: 1,
         copies_apart: false,
+        served_at: Vec::new(),
         warm: true,
     };
     let calls = std::sync::Arc::default();

@@ -28,7 +28,8 @@ pub fn measure_together(engines: &mut [Box<dyn Engine>], options: &MeasureOption
     let inputs: Vec<_> =
         engines.iter().map(|engine| synthetic_inputs(&engine.info().model, options.batch, options.seed)).collect();
     let mut times = vec![Vec::with_capacity(options.count); engines.len()];
-    let (mut outputs, witness, base) = (Vec::new(), Witness::begin(), Instant::now());
+    let served_at: Vec<_> = engines.iter().flat_map(|engine| engine.info().served_at.clone()).collect();
+    let (mut outputs, witness, base) = (Vec::new(), Witness::begin(&served_at), Instant::now());
     for round in 0..options.warm_up + options.count {
         let due = base + Duration::from_nanos(rate.event(round as u64).0.max(0) as u64);
         thread::sleep(due.saturating_duration_since(Instant::now()));

@@ -108,6 +108,13 @@ fn throttling_is_noticed_on_a_pc_and_on_a_jetson() {
     assert!(told(&jetson, &[(state, "1\n")]).contains("heat (gpu-throttle-alert)"));
     let fan = [(alert, "pwm-fan\n"), (state, "0\n")];
     assert_eq!(told(&fan, &[(state, "3\n")]), "", "a fan slows nothing");
+    // What a server tells of itself.
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), count, "5\n");
+    let witness = Witness::begin_under(root.path());
+    assert_eq!(witness.slowed(), [""; 0]);
+    write(root.path(), count, "6\n");
+    assert_eq!(witness.slowed(), ["the processor was slowed down because of its heat"]);
 }
 
 #[test]
@@ -133,7 +140,7 @@ fn an_engine_that_is_built_meanwhile_is_noticed() {
 #[test]
 fn another_programs_work_is_noticed() {
     let _alone = alone();
-    let witness = Witness::begin();
+    let witness = Witness::begin(&[]);
     // Not a child of ours in the end: its shell is gone.
     let shell = "timeout 2 sh -c 'while :; do :; done' &";
     std::process::Command::new("sh").args(["-c", shell]).spawn().unwrap().wait().unwrap();

@@ -48,6 +48,7 @@ fn worker() -> Worker {
         forgone: Vec::new(),
         threads: 1,
         copies_apart: false,
+        served_at: Vec::new(),
         warm: true,
     })))
 }

@@ -1,6 +1,7 @@
 //! `grpc://HOST:PORT`, as people type it.
 
 use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::str::FromStr;
 
 /// Where a server is.
@@ -14,6 +15,13 @@ impl Address {
     /// What the HTTP client wants.
     pub(crate) fn uri(&self) -> String {
         format!("http://{}:{}", self.host, self.port)
+    }
+
+    /// The addresses of this machine that it stands for; none where the server is elsewhere.
+    pub(crate) fn here(&self) -> Vec<SocketAddr> {
+        let all = (self.host.trim_matches(['[', ']']), self.port).to_socket_addrs().into_iter().flatten();
+        // None but an address of this machine can be bound.
+        all.filter(|address| UdpSocket::bind((address.ip(), 0)).is_ok()).collect()
     }
 }
 
@@ -44,6 +52,15 @@ impl FromStr for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_tells_whether_it_is_this_machine() {
+        let here = |text: &str| text.parse::<Address>().unwrap().here();
+        assert_eq!(here("grpc://127.0.0.1:8001"), ["127.0.0.1:8001".parse().unwrap()]);
+        assert!(here("grpc://localhost:8001").iter().any(|address| address.ip().is_loopback()));
+        // Of the addresses that documentation may use (RFC 5737).
+        assert_eq!(here("grpc://192.0.2.1:8001"), []);
+    }
 
     #[test]
     fn reads_what_it_writes() {

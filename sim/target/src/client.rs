@@ -1,8 +1,8 @@
 //! An engine on a device elsewhere: any server of the Open Inference Protocol.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use runtime::{
@@ -16,7 +16,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status};
 
-use crate::residence::Residence;
+use crate::residence::{Residence, slowed};
 use crate::wire::grpc_inference_service_client::GrpcInferenceServiceClient;
 use crate::wire::{ModelInferRequest, ModelMetadataRequest, ServerMetadataRequest};
 use crate::{Address, MAX_MESSAGE, span, tensors};
@@ -104,12 +104,14 @@ pub fn connect(model: &str, options: &TargetOptions) -> Result<Box<dyn Engine>, 
         threads: 1,
         copies_apart: false,
         warm: options.warm_up > 0,
+        served_at: Vec::new(),
     };
     let away = Arc::new(Away::default());
     let name = model.to_owned();
     let options = options.clone();
     let mut engine = Remote { info, name, options, runtime, client, running: 0, first: None, reports: true, away };
     engine.warm_up()?;
+    engine.info.served_at = engine.options.address.here();
     let on = if about.platform.is_empty() { String::new() } else { format!(" on {}", about.platform) };
     engine.describe(&format!("{} {}{on}", server.name, server.version));
     Ok(Box::new(engine))
@@ -213,6 +215,9 @@ impl Remote {
         let response = ask(&self.runtime, self.options.timeout, self.client.model_infer(request))?;
         let nonsense = |why: String| format!("answered nonsense: {why}");
         let residence = Residence::of(&response.parameters).map_err(nonsense)?;
+        if let Some(why) = slowed(&response.parameters) {
+            let _ = self.away.slowed.set(why);
+        }
         *outputs = tensors::outputs(&self.info.model, response).map_err(nonsense)?;
         Ok((span(start, Instant::now()), residence))
     }
@@ -271,6 +276,8 @@ struct Away {
     busy: AtomicU64,
     shared: AtomicU64,
     silent: AtomicU64,
+    /// What the target told first of its being slowed down.
+    slowed: OnceLock<String>,
 }
 
 impl Default for Away {
@@ -283,6 +290,7 @@ impl Default for Away {
             busy: zero(),
             shared: zero(),
             silent: zero(),
+            slowed: OnceLock::new(),
         }
     }
 }
@@ -323,6 +331,7 @@ impl Watch for Away {
         if silent > 0 {
             complaints.push(format!("the target stopped telling its residence, {silent} times"));
         }
+        complaints.extend(self.slowed.get().map(|why| format!("on the target, {why}")));
         complaints
     }
 }

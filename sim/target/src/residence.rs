@@ -33,13 +33,24 @@ const NAMES: [&str; 6] = [
 /// Left out by servers that run one inference at a time.
 const OTHERS: &str = "deadtime_others";
 
+/// Why the server's machine is slower than it was, in a sentence; left out where it is not, or does not tell.
+pub(crate) const SLOWED: &str = "deadtime_slowed";
+
+/// What an answer says of that.
+pub(crate) fn slowed(parameters: &HashMap<String, InferParameter>) -> Option<String> {
+    match &parameters.get(SLOWED)?.parameter_choice {
+        Some(ParameterChoice::StringParam(why)) => Some(why.chars().take(200).collect()),
+        _ => None,
+    }
+}
+
 impl Residence {
     /// All of it.
     pub fn total(&self) -> Span {
         self.queue + self.service.total()
     }
 
-    pub(crate) fn to_parameters(self) -> HashMap<String, InferParameter> {
+    pub(crate) fn to_parameters(self, slowed: Option<String>) -> HashMap<String, InferParameter> {
         let ServiceTime { pre, host_to_device, compute, device_to_host, post, .. } = self.service;
         let spans = [self.queue, pre, host_to_device, compute, device_to_host, post];
         let of = |(name, number): (&str, i64)| {
@@ -47,7 +58,10 @@ impl Residence {
             (name.to_owned(), InferParameter { parameter_choice: Some(choice) })
         };
         let spans = NAMES.into_iter().zip(spans.map(|span| span.0));
-        spans.chain([(OTHERS, i64::from(self.others))]).map(of).collect()
+        let slowed = slowed.map(|why| {
+            (SLOWED.to_owned(), InferParameter { parameter_choice: Some(ParameterChoice::StringParam(why)) })
+        });
+        spans.chain([(OTHERS, i64::from(self.others))]).map(of).chain(slowed).collect()
     }
 
     /// `Ok(None)` where the server tells nothing.
@@ -95,19 +109,27 @@ mod tests {
 
     #[test]
     fn it_comes_back_and_a_stranger_says_nothing() {
-        assert_eq!(Residence::of(&residence().to_parameters()), Ok(Some(residence())));
+        assert_eq!(Residence::of(&residence().to_parameters(None)), Ok(Some(residence())));
         assert_eq!(Residence::of(&HashMap::new()), Ok(None));
-        let mut alone = residence().to_parameters();
+        let mut alone = residence().to_parameters(None);
         alone.remove(OTHERS);
         assert_eq!(Residence::of(&alone), Ok(Some(Residence { others: 0, ..residence() })));
         for wrong in
             [ParameterChoice::Int64Param(-1), ParameterChoice::Int64Param(MOST), ParameterChoice::BoolParam(true)]
         {
-            let mut parameters = residence().to_parameters();
+            let mut parameters = residence().to_parameters(None);
             let parameter = InferParameter { parameter_choice: Some(wrong) };
             parameters.insert("deadtime_compute_ns".to_owned(), parameter);
             assert!(Residence::of(&parameters).unwrap_err().contains("deadtime_compute_ns"));
         }
+    }
+
+    #[test]
+    fn what_slows_the_server_comes_back_too() {
+        let hot = "the processor was slowed down because of its heat";
+        let parameters = residence().to_parameters(Some(hot.to_owned()));
+        assert_eq!((slowed(&parameters).as_deref(), Residence::of(&parameters)), (Some(hot), Ok(Some(residence()))));
+        assert_eq!(slowed(&residence().to_parameters(None)), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use runtime::{Engine, EngineInfo, Tensor};
+use runtime::{Engine, EngineInfo, Tensor, Witness};
 use timing::{ServiceTime, Span};
 use tokio::sync::{Semaphore, oneshot};
 use tonic::transport::Server;
@@ -21,6 +21,9 @@ use crate::wire::{
     ServerReadyRequest, ServerReadyResponse,
 };
 use crate::{MAX_MESSAGE, TargetError, rest, span, tensors};
+
+/// How often a server looks whether its machine was slowed down: reading that is work too.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// How to serve.
 #[derive(Clone, Debug)]
@@ -76,6 +79,8 @@ pub(crate) struct Device {
     places: Arc<Semaphore>,
     /// Inferences that run now.
     running: Arc<AtomicU32>,
+    /// Why this machine was slower at the last look.
+    slowed: Mutex<Option<String>>,
 }
 
 /// Serves until `stop` says so; it is asked ten times a second. `ready` is told the address, whose port the system chose where
@@ -91,8 +96,8 @@ pub fn serve(
 ) -> Result<(), TargetError> {
     options.check()?;
     let models = models.into_iter().map(|served| (served.name.clone(), Arc::new(served))).collect();
-    let device =
-        Arc::new(Device { models, places: Arc::new(Semaphore::new(options.parallel.max(1))), running: Arc::default() });
+    let places = Arc::new(Semaphore::new(options.parallel.max(1)));
+    let device = Arc::new(Device { models, places, running: Arc::default(), slowed: Mutex::default() });
     let threads = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(options.parallel.max(1))
@@ -108,7 +113,8 @@ pub fn serve(
         let grpc = GrpcInferenceServiceServer::from_arc(device.clone())
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE);
-        let router = rest::router(device, tonic::service::Routes::new(grpc).into_axum_router(), options.token.clone());
+        let router =
+            rest::router(device.clone(), tonic::service::Routes::new(grpc).into_axum_router(), options.token.clone());
         let (tell, told) = oneshot::channel::<()>();
         let server = Server::builder()
             .accept_http1(true)
@@ -116,8 +122,14 @@ pub fn serve(
             .add_routes(router.into())
             .serve_with_incoming_shutdown(incoming, async { told.await.unwrap_or_default() });
         let serving = tokio::spawn(server);
+        let mut witness = (Instant::now(), Witness::begin(&[]));
         while !stop() && !serving.is_finished() {
             tokio::time::sleep(Duration::from_millis(100)).await;
+            if witness.0.elapsed() > LOOK {
+                let slowed = witness.1.slowed().into_iter().next();
+                *device.slowed.lock().unwrap_or_else(PoisonError::into_inner) = slowed;
+                witness = (Instant::now(), Witness::begin(&[]));
+            }
         }
         let _ = tell.send(());
         // A client that sleeps does not take its leave.
@@ -192,6 +204,7 @@ impl Device {
         if !wanted.is_empty() {
             outputs.retain(|tensor| wanted.iter().any(|output| output.name == tensor.name));
         }
+        let slowed = self.slowed.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (outputs, raw_output_contents) = tensors::answer(&served.info.model, &outputs);
         // The stages are contiguous: what no part claims is queueing before the engine's, and `post` after it.
         let around = span(began, ended) - time.total();
@@ -204,7 +217,7 @@ impl Device {
             model_name: served.name.clone(),
             model_version: "1".to_owned(),
             id,
-            parameters: Residence { queue: span(ready, began), others, service }.to_parameters(),
+            parameters: Residence { queue: span(ready, began), others, service }.to_parameters(slowed),
             outputs,
             raw_output_contents,
         })

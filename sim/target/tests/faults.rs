@@ -257,6 +257,18 @@ fn what_is_no_fault_is_none_and_what_is_not_finite_is_the_safe_command() {
 }
 
 #[test]
+fn a_target_that_is_slowed_down_is_complained_of() {
+    let server = start(Fault::Slowed, WARM + WELL, u64::MAX);
+    let mut engine = target::connect("pilot", &options(server.address)).unwrap();
+    let mut complaints = |count| {
+        let options = runtime::MeasureOptions { hz: 200.0, count, warm_up: 0, ..runtime::MeasureOptions::default() };
+        runtime::measure(engine.as_mut(), &options).unwrap().complaints.join("; ")
+    };
+    assert!(!complaints(WELL as usize).contains("on the target"));
+    assert!(complaints(1).contains("on the target, the processor was slowed down because of its heat"));
+}
+
+#[test]
 fn a_target_that_stops_telling_its_residence_is_complained_of() {
     let server = start(Fault::ResidenceStops, WARM + WELL, u64::MAX);
     let engine = target::connect("pilot", &options(server.address)).unwrap();

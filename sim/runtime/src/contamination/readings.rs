@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use super::processes::{family, listeners, ticks};
 use crate::cache;
 use crate::nvml::{self, Gpu};
 
@@ -18,15 +20,19 @@ pub(super) struct Places {
     sys: PathBuf,
     /// Where engines are cached.
     engines: Option<PathBuf>,
+    /// Addresses of this machine at which a server runs the network.
+    served_at: Vec<SocketAddr>,
 }
 
 impl Places {
-    pub fn here() -> Self {
-        Self { proc: "/proc".into(), sys: "/sys".into(), engines: cache::engines() }
+    pub fn here(served_at: &[SocketAddr]) -> Self {
+        let served_at = served_at.to_owned();
+        Self { proc: "/proc".into(), sys: "/sys".into(), engines: cache::engines(), served_at }
     }
 
     pub fn under(root: &Path) -> Self {
-        Self { proc: root.join("proc"), sys: root.join("sys"), engines: Some(root.join("engines")) }
+        let engines = Some(root.join("engines"));
+        Self { proc: root.join("proc"), sys: root.join("sys"), engines, served_at: Vec::new() }
     }
 }
 
@@ -35,8 +41,10 @@ impl Places {
 pub(super) struct Readings {
     /// Clock ticks of all cores: not idle, and stolen.
     pub all: Option<(f64, f64)>,
-    /// Clock ticks of this process: all its threads, and its children, ended or not.
+    /// Clock ticks of this process and of the server that runs the network: all threads, and all they started, ended or not.
     pub own: Option<f64>,
+    /// Where that server is, if its process was not to be seen.
+    pub unseen: Option<SocketAddr>,
     /// Clock ticks of those of its threads that are no part of the measurement.
     pub aside: Option<f64>,
     /// Times any core was slowed for its heat.
@@ -71,11 +79,13 @@ impl Readings {
         // The clocks first: reading the rest is work that raises them, and a GPU's fall as soon as it has nothing to do.
         let gpu = nvml::look().or_else(|| gpu_of_jetson(&places.sys));
         let clocks = clocks(&places.sys);
+        let servers = listeners(&places.proc, &places.served_at);
         Self {
             gpu,
             clocks,
+            unseen: places.served_at.first().filter(|_| servers.is_empty()).copied(),
             all: all_ticks(&places.proc),
-            own: own_ticks_of(&places.proc),
+            own: own_ticks(&places.proc, servers),
             aside: aside_ticks(&places.proc),
             throttled: throttle_count(&places.sys),
             cooling: cooling(&places.sys),
@@ -94,34 +104,17 @@ fn all_ticks(proc: &Path) -> Option<(f64, f64)> {
     Some((numbers[..7].iter().sum::<f64>() - numbers[3] - numbers[4], steal))
 }
 
-/// utime, stime, cutime and cstime of /proc/self/stat, and those of children that still run.
-fn own_ticks_of(proc: &Path) -> Option<f64> {
-    let own = process_ticks(proc, "self", 4)?;
-    Some(own + children_ticks(proc, std::process::id()))
-}
-
-#[cfg(test)]
-pub(super) fn own_ticks() -> Option<f64> {
-    own_ticks_of(Path::new("/proc"))
-}
-
-/// The first `count` of utime, stime, cutime and cstime; the name before them may hold spaces and brackets.
-fn process_ticks(proc: &Path, process: &str, count: usize) -> Option<f64> {
-    let stat = fs::read_to_string(proc.join(process).join("stat")).ok()?;
-    let fields: Vec<&str> = stat[stat.rfind(')')? + 1..].split_whitespace().collect();
-    fields.get(11..11 + count)?.iter().map(|n| n.parse::<f64>().ok()).sum()
-}
-
-fn children_ticks(proc: &Path, parent: u32) -> f64 {
-    let tasks = fs::read_dir(proc.join(format!("{parent}/task"))).into_iter().flatten().flatten();
-    let children = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-    let ticks = |child: &str| process_ticks(proc, child, 4);
-    children.flat_map(|line| line.split_whitespace().filter_map(ticks).collect::<Vec<_>>()).sum()
+/// utime, stime, cutime and cstime of this process, of `servers`, and of their descendants that still run.
+pub(super) fn own_ticks(proc: &Path, servers: Vec<u32>) -> Option<f64> {
+    let here = std::process::id();
+    ticks(proc, &here.to_string(), 4)?;
+    let all = family(proc, servers.into_iter().chain([here]));
+    Some(all.into_iter().filter_map(|process| ticks(proc, &process.to_string(), 4)).sum())
 }
 
 /// Ticks of this process less those of the calling thread and of engines: what has ended meanwhile is in them.
 fn aside_ticks(proc: &Path) -> Option<f64> {
-    let whole = process_ticks(proc, "self", 2)?;
+    let whole = ticks(proc, "self", 2)?;
     let caller = fs::read_link(proc.join("thread-self")).ok()?;
     let caller = caller.file_name()?.to_string_lossy().into_owned();
     let tasks = fs::read_dir(proc.join("self/task")).ok()?.flatten();
@@ -129,7 +122,7 @@ fn aside_ticks(proc: &Path) -> Option<f64> {
         let name = fs::read_to_string(task.path().join("comm")).unwrap_or_default();
         let id = task.file_name().to_string_lossy().into_owned();
         let own = id == caller || OWN_THREADS.iter().any(|start| name.starts_with(start));
-        own.then(|| process_ticks(proc, &format!("self/task/{id}"), 2)).flatten()
+        own.then(|| ticks(proc, &format!("self/task/{id}"), 2)).flatten()
     });
     Some(whole - ours.sum::<f64>())
 }

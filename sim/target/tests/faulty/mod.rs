@@ -56,6 +56,8 @@ pub enum Fault {
     ResidenceNegative,
     ResidenceText,
     ResidenceStops,
+    /// The server says that it is hot: nothing else is wrong.
+    Slowed,
     /// A message that says it has 1 GiB and never comes.
     Gibibyte,
     /// Bytes that are no message.
@@ -211,6 +213,11 @@ impl Service {
             Fault::ResidenceNegative => residence(response, ParameterChoice::Int64Param(-5)),
             Fault::ResidenceText => residence(response, ParameterChoice::StringParam("soon".to_owned())),
             Fault::ResidenceStops => response.parameters.clear(),
+            Fault::Slowed => {
+                let why = "the processor was slowed down because of its heat".to_owned();
+                let parameter = InferParameter { parameter_choice: Some(ParameterChoice::StringParam(why)) };
+                response.parameters.insert("deadtime_slowed".to_owned(), parameter);
+            }
             _ => {}
         }
     }

@@ -35,6 +35,7 @@ pub(crate) fn scene(episode: &Episode, history: &History, t: SimTime, playback: 
         committed: committed(&setup.world.robot, &robot, episode.command()),
         stopping: stopping(&setup.world.robot, &robot),
         clearance: plant.clearance(),
+        warmth: line.warmth(t),
         counts: line.counts(),
         ages: history.ages(t),
         lives: history.lives(line.config(), &on_the_way, t),

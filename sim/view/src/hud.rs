@@ -19,6 +19,9 @@ pub(crate) fn hud(ui: &mut Ui, scene: &Scene) {
     }
     row(ui, "clearance", &metres(scene.clearance), None);
     row(ui, "speed", &format!("{:.2} m/s", scene.robot.linear.abs()), None);
+    for (word, value, colour) in device(scene) {
+        row(ui, word, &value, colour);
+    }
     row(ui, "time", &format!("{:.2} s", scene.now.secs()), None);
     let playback = scene.playback;
     let words = if playback.paused {
@@ -59,6 +62,9 @@ pub(crate) fn lines(ui: &mut Ui, scene: &Scene, width: f32) {
             cell(ui, "leans", &leans(scene), None);
         }
         cell(ui, "clearance", &metres(scene.clearance), None);
+        for (word, value, colour) in device(scene) {
+            cell(ui, word, &value, colour);
+        }
     });
 }
 
@@ -93,6 +99,15 @@ fn age(scene: &Scene) -> String {
 
 fn reaction(gauge: &Gauge) -> String {
     gauge.reaction.map_or("not known yet".into(), |r| format!("{} ms", panel::ms(r.ms())))
+}
+
+/// How warm a modelled device is, whether that slows it down, and what is left of the battery.
+fn device(scene: &Scene) -> Vec<(&'static str, String, Option<Color32>)> {
+    let Some(warmth) = scene.warmth else { return Vec::new() };
+    let (slow, colour) = if warmth.throttled { (", slowed", Some(theme::BLIND)) } else { ("", None) };
+    let mut rows = vec![("device", format!("{:.0} \u{b0}C{slow}", warmth.celsius), colour)];
+    rows.extend(warmth.battery_left.map(|left| ("battery", format!("{:.1} %", left * 100.0), None)));
+    rows
 }
 
 fn leans(scene: &Scene) -> String {

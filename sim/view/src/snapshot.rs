@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use episode::Outcome;
 use plant::{Observation, Pose, RobotState, World};
-use timing::{Counts, Fate, SimTime, Span, Stage};
+use timing::{Counts, Fate, SimTime, Span, Stage, Warmth};
 
 use crate::gauge::Gauge;
 use crate::labs::Settling;
@@ -178,6 +178,8 @@ pub struct Scene {
     pub stopping: f64,
     /// Distance to the nearest thing, metres; infinite where there is nothing.
     pub clearance: f64,
+    /// What a modelled device that grows warm has come to.
+    pub warmth: Option<Warmth>,
     /// How many frames ended how.
     pub counts: Counts,
     /// For the age strip.

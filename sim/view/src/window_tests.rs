@@ -4,7 +4,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use plant::{Goal, Lidar, Obstacle, Outline, Pose, Robot, RobotState, World};
 use scenario::Latency;
-use timing::{Counts, Fate, Rate, SimTime, Span, Stage};
+use timing::{Counts, Fate, Rate, SimTime, Span, Stage, Warmth};
 
 use super::*;
 use crate::desk::tests::settings;
@@ -56,6 +56,7 @@ pub(crate) fn scene() -> Scene {
         committed: vec![],
         stopping: 0.98,
         clearance: 1.03,
+        warmth: None,
         counts: Counts { captured: 194, applied: 50, dropped: 141, in_flight: 3, ..Counts::default() },
         ages: AgeStrip { saw: vec![[-1.0, 100.0], [0.0, 212.0]], peaks: vec![[-0.5, 160.0]], latencies: vec![] },
         lives: (0..30).map(life).collect(),
@@ -202,6 +203,26 @@ fn the_legend_of_the_waterfall_and_the_numbers_are_there() {
         assert!(harness.query_all_by_label(text).next().is_some(), "{text}");
     }
     harness.get_by_label_contains("measured, disturbed");
+}
+
+#[test]
+fn a_modelled_device_tells_how_warm_it_is() {
+    let mut harness = harness([1280.0, 800.0], settings(), Phase::Live);
+    assert!(harness.query_by_label_contains("slowed").is_none());
+    let warmth = Warmth {
+        celsius: 96.6,
+        celsius_max: 97.0,
+        throttled_s: 3.0,
+        throttled: true,
+        energy_j: 410.0,
+        mean_w: 9.5,
+        battery_left: Some(0.875),
+        battery_empty_s: None,
+    };
+    harness.state_mut().snapshot.scene.as_mut().unwrap().warmth = Some(warmth);
+    harness.run_steps(2);
+    harness.get_by_label("97 \u{b0}C, slowed");
+    harness.get_by_label("87.5 %");
 }
 
 #[test]

@@ -66,6 +66,7 @@ impl Slow {
             threads: 1,
             copies_apart: false,
             warm: true,
+            served_at: vec![],
         };
         Worker::spawn(Box::new(Self(info, takes)))
     }

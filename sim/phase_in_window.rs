@@ -179,20 +179,13 @@ fn subject(scenario: &Scenario, settings: &Settings, elsewhere: bool) -> Result<
 
 /// Who drives, and what of the circumstances makes a difference to a map.
 fn driven(setup: &Setup, elsewhere: bool) -> String {
-    let mut words = setup.pilot.name().to_owned();
-    if elsewhere && setup.pilot.model().is_some() {
-        words += " (the file here, not the target's)";
-    }
-    if let Some(network) = &setup.line.network {
-        words += &format!(" over {}", network.name);
-    }
-    if setup.compensation != Compensation::Hold {
-        words += &format!(" with {}", setup.compensation);
-    }
-    if let Some(deadline) = setup.line.deadline {
-        words += &format!(" and a deadline of {} ms", deadline.ms());
-    }
-    words
+    let elsewhere = elsewhere && setup.pilot.model().is_some();
+    let file = if elsewhere { " (the file here, not the target's)" } else { "" };
+    let network = setup.line.network.as_ref().map_or(String::new(), |network| format!(" over {}", network.name));
+    let hold = setup.compensation == Compensation::Hold;
+    let compensation = if hold { String::new() } else { format!(" with {}", setup.compensation) };
+    let deadline = setup.line.deadline.map_or(String::new(), |after| format!(" and a deadline of {} ms", after.ms()));
+    format!("{}{file}{network}{compensation}{deadline}", setup.pilot.name())
 }
 
 /// Without what a map makes no difference of.

@@ -221,10 +221,12 @@ fn hands(ui: &Ui, response: &Response, view: &View, now: SimTime, stretch: Optio
 fn draw(painter: &Painter, view: &View, limit: Option<Limit>) {
     time_grid(painter, view);
     for (i, life) in view.bars.iter().enumerate() {
-        bar(painter, life, view.row(i), view);
-    }
-    if let Some(limit) = limit {
-        line(painter, view, limit);
+        let row = view.row(i);
+        let reached = limit.and_then(|limit| reached(life, view, limit));
+        bar(painter, life, row, view, reached);
+        if let Some(x) = reached {
+            painter.extend(dashed([Pos2::new(x, row.min - 1.0), Pos2::new(x, row.max + 1.0)]));
+        }
     }
     for life in view.dropped.iter().filter(|_| !view.aligned) {
         let at = view.x(life.captured, life.captured);
@@ -259,7 +261,8 @@ fn time_grid(painter: &Painter, view: &View) {
     }
 }
 
-fn bar(painter: &Painter, life: &Life, row: Rangef, view: &View) {
+/// An inference by stages, and what became of it; the word keeps clear of where it reaches its limit.
+fn bar(painter: &Painter, life: &Life, row: Rangef, view: &View, reached: Option<f32>) {
     let x = |t: SimTime| view.x(life.captured, t);
     let start = x(life.captured);
     let mut end = start;
@@ -276,7 +279,9 @@ fn bar(painter: &Painter, life: &Life, row: Rangef, view: &View) {
     }
     painter.vline(start, row, Stroke::new(1.5, theme::ink()));
     let right = view.area.left() + view.width();
-    let middle = Pos2::new(end.min(right) + 4.0, row.center());
+    let behind = end.min(right);
+    let behind = reached.filter(|x| (behind - 2.0..behind + WORD).contains(x)).unwrap_or(behind);
+    let middle = Pos2::new(behind + 4.0, row.center());
     let font = FontId::proportional(10.5);
     let word = |text: &str, colour: Color32| {
         if row.span() > 7.0 && end > view.area.left() {
@@ -295,20 +300,17 @@ fn bar(painter: &Painter, life: &Life, row: Rangef, view: &View) {
     }
 }
 
-/// Where each inference reaches its limit.
-fn line(painter: &Painter, view: &View, limit: Limit) {
+/// Room for the word behind a bar, points.
+const WORD: f32 = 24.0;
+
+/// Where an inference reaches its limit, if one sees that.
+fn reached(life: &Life, view: &View, limit: Limit) -> Option<f32> {
     let right = view.area.left() + view.width() + 2.0;
-    for (i, life) in view.bars.iter().enumerate() {
-        let at = match limit {
-            Limit::Budget(ms) => Some(life.captured + Span::from_ms(ms)),
-            Limit::Deadline(ms) => started(life).map(|s| s + Span::from_ms(ms)),
-        };
-        let Some(x) = at.map(|at| view.x(life.captured, at)).filter(|x| *x <= right && *x >= view.area.left()) else {
-            continue;
-        };
-        let row = view.row(i).expand(1.0);
-        painter.extend(dashed([Pos2::new(x, row.min), Pos2::new(x, row.max)]));
-    }
+    let at = match limit {
+        Limit::Budget(ms) => Some(life.captured + Span::from_ms(ms)),
+        Limit::Deadline(ms) => started(life).map(|s| s + Span::from_ms(ms)),
+    };
+    at.map(|at| view.x(life.captured, at)).filter(|x| (view.area.left()..=right).contains(x))
 }
 
 fn dashed(ends: [Pos2; 2]) -> Vec<Shape> {

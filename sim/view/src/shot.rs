@@ -66,7 +66,10 @@ impl Darkroom {
         let name = path.display().to_string();
         let write = move || match write(image, &path) {
             Ok(()) => format!("saved {}", path.display()),
-            Err(why) => format!("{}: {why}", path.display()),
+            Err(why) => {
+                error!("{}: {why}", path.display());
+                format!("{}: {why}", path.display())
+            }
         };
         match std::thread::Builder::new().name("picture".into()).spawn(write) {
             Ok(thread) => self.0.push(thread),
@@ -82,6 +85,9 @@ impl Darkroom {
 }
 
 fn write(image: Image, path: &Path) -> Result<(), String> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|e| e.to_string())?;
+    }
     let rgb = image.try_into_dynamic().map_err(|e| e.to_string())?.into_rgb8();
     rgb.save(path).map_err(|e| e.to_string())
 }
@@ -144,15 +150,17 @@ mod tests {
     fn pictures_are_written_one_by_one_and_what_cannot_be_is_said() {
         let folder = std::env::temp_dir().join(format!("deadtime-pictures-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("file"), "").unwrap();
         let mut darkroom = Darkroom::default();
-        for path in [folder.join("a.png"), folder.join("nowhere/b.png")] {
+        // A folder that is not there yet is made.
+        for path in [folder.join("new/a.png"), folder.join("file/b.png")] {
             darkroom.develop(image(), path);
         }
         assert!(darkroom.busy());
-        assert_eq!(wait(&mut darkroom), format!("saved {}", folder.join("a.png").display()));
-        assert!(wait(&mut darkroom).starts_with(&folder.join("nowhere/b.png").display().to_string()));
+        assert_eq!(wait(&mut darkroom), format!("saved {}", folder.join("new/a.png").display()));
+        assert!(wait(&mut darkroom).starts_with(&folder.join("file/b.png").display().to_string()));
         assert!(!darkroom.busy());
-        let png = std::fs::read(folder.join("a.png")).unwrap();
+        let png = std::fs::read(folder.join("new/a.png")).unwrap();
         assert!(png.starts_with(b"\x89PNG"));
         std::fs::remove_dir_all(&folder).unwrap();
     }

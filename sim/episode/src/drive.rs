@@ -165,6 +165,20 @@ impl Driver {
         }
     }
 
+    /// Looks after an inference that still runs when its episode is over, and then lets the others have their turn. Nothing waits for
+    /// its answer; until [`pump`](Self::pump) said `Over` this must not be called.
+    pub fn rest(&mut self) {
+        self.queue.clear();
+        let ended = match &mut self.supply {
+            Supply::Worker { worker, .. } => self.running.is_some() && worker.recv(Duration::ZERO).is_some(),
+            _ => false,
+        };
+        if ended {
+            self.running = None;
+            self.taken = None;
+        }
+    }
+
     /// Gives the next request to whoever answers it.
     fn feed(&mut self, episode: &mut Episode) {
         match &mut self.supply {

@@ -138,6 +138,11 @@ impl Lane {
         (pumped, entries)
     }
 
+    /// Lets the others have their turn, once the inference that was still running at the end is done.
+    pub fn rest(&mut self) {
+        self.driver.rest();
+    }
+
     /// Whether all that it asked is answered: then all is known that there is to know of the instants before.
     pub fn settled(&self) -> bool {
         self.done() || self.driver.outstanding().next().is_none()

@@ -444,6 +444,7 @@ impl Player {
     fn play(&mut self, index: usize, until: SimTime, patience: Duration) -> Pumped {
         let lane = &mut self.lanes[index];
         if lane.done() {
+            lane.rest();
             return Pumped::Over;
         }
         let (pumped, entries) = lane.play(until, patience);

@@ -1,9 +1,9 @@
 #![allow(clippy::disallowed_methods, reason = "waiting for a thread takes wall time")]
 
-use episode::{Change, Driver, Entry, Episode, Pumped, Supply};
+use episode::{Change, Driver, Entry, Episode, Pumped, Supply, Turn};
 use runtime::{Engine, EngineInfo, ModelInfo, Optimisation, Precision, Requested, Rung, RuntimeError, Tensor, Worker};
 use scenario::PilotSpec;
-use timing::{Schedule, ServiceTime, Source, Span};
+use timing::{Schedule, ServiceTime, SimTime, Source, Span};
 
 use super::*;
 use crate::snapshot::Phase;
@@ -375,6 +375,28 @@ fn lanes_that_run_networks_wait_for_their_turn_and_never_for_good() {
     }
     let ended = wait(&thread, "end", |s| over(s) && s.lanes.len() == 4);
     assert!(ended.lanes.iter().all(|lane| lane.outcome.is_some()));
+}
+
+#[test]
+fn a_lane_that_is_over_keeps_nobody_from_the_turn() {
+    let turn = Turn::default();
+    let lane = || {
+        let mut course = Course { network: Some(Duration::from_millis(30)), ..Course::default() };
+        let measured = Settings { latency: Latency::Measured, ..settings(1.0) };
+        let mut launched = course.launch(0, &measured, None).unwrap();
+        launched.driver.take_turns(&turn);
+        launched
+    };
+    let (mut first, mut second) = (lane(), lane());
+    let play = |lane: &mut Launched| lane.driver.pump(&mut lane.episode, SimTime::NEVER, Duration::from_millis(1));
+    while play(&mut first) != Pumped::Over {}
+    assert!(first.driver.outstanding().next().is_some(), "its network still runs");
+    assert_eq!(play(&mut second), Pumped::Waiting, "one at a time");
+    let give_up = Instant::now() + Duration::from_secs(30);
+    while play(&mut second) != Pumped::Over {
+        first.driver.rest();
+        assert!(Instant::now() < give_up, "the second never had its turn");
+    }
 }
 
 #[test]

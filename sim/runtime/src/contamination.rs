@@ -71,11 +71,14 @@ impl Witness {
         complaints
     }
 
-    /// Whether this machine was slowed down since, in sentences: for a server, which tells its clients.
-    pub fn slowed(&self) -> Vec<String> {
+    /// Whether this machine was slowed down since it began or was last asked this, in sentences: for a server, which tells its
+    /// clients.
+    pub fn slowed(&mut self) -> Vec<String> {
         let now = Readings::now(&self.places);
         let hot = now.gpu.as_ref().is_some_and(|gpu| gpu.hot).then(|| HOT_GPU.to_owned());
-        slowed(&self.before, &now).into_iter().chain(hot).collect()
+        let slowed = slowed(&self.before, &now).into_iter().chain(hot).collect();
+        (self.before, self.since) = (now, Instant::now());
+        slowed
     }
 }
 

@@ -50,6 +50,30 @@ pub struct EngineInfo {
     pub served_at: Vec<SocketAddr>,
 }
 
+impl EngineInfo {
+    /// A warm engine here that is what was asked for, with one thread and no options; the rest is for whoever knows better to say.
+    pub fn new(obtained: Rung, model: ModelInfo) -> Self {
+        Self {
+            requested: Requested::Exactly(obtained),
+            obtained,
+            version: String::new(),
+            refused: Vec::new(),
+            model,
+            isolated: false,
+            optimisation: Optimisation::All,
+            precision: Precision::Fp32,
+            cuda_graph: false,
+            dla: None,
+            built_ms: None,
+            forgone: Vec::new(),
+            threads: 1,
+            copies_apart: false,
+            warm: true,
+            served_at: Vec::new(),
+        }
+    }
+}
+
 /// A loaded, warm network.
 pub trait Engine: Send {
     /// What it is.

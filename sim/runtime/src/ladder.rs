@@ -120,21 +120,11 @@ pub(crate) fn walk(model: &Model, options: &Options) -> Result<Box<dyn Engine>, 
 fn climb(rung: Rung, model: &Model, options: &Options, refused: &[(Rung, String)]) -> Result<Box<dyn Engine>, String> {
     let mut info = EngineInfo {
         requested: options.requested,
-        obtained: rung,
-        version: String::new(),
         refused: refused.to_vec(),
-        model: model.info.clone(),
-        isolated: false,
         optimisation: options.optimisation,
         precision: options.precision,
-        cuda_graph: false,
-        dla: None,
-        built_ms: None,
-        forgone: Vec::new(),
         threads: options.threads,
-        copies_apart: false,
-        served_at: Vec::new(),
-        warm: true,
+        ..EngineInfo::new(rung, model.info.clone())
     };
     if rung == Rung::Rten {
         Wanted::of(rung, model, options)?.tell(&mut info);

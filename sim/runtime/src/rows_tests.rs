@@ -1,5 +1,5 @@
 use super::*;
-use crate::{ModelInfo, Optimisation, Precision, Requested, Rung, RuntimeError, TensorSpec, block_on, in_lanes};
+use crate::{ModelInfo, Rung, RuntimeError, TensorSpec, block_on, in_lanes};
 
 /// What a made-up engine does wrong.
 #[derive(Clone, Copy, PartialEq)]
@@ -34,24 +34,7 @@ fn sums(quirk: Quirk) -> (Box<dyn Engine>, std::sync::Arc<std::sync::Mutex<Vec<u
         outputs: vec![spec("y", 1)],
         bytes: 0,
     };
-    let info = EngineInfo {
-        requested: Requested::Auto,
-        obtained: Rung::Rten,
-        version: String::new(),
-        refused: Vec::new(),
-        model,
-        isolated: false,
-        optimisation: Optimisation::All,
-        precision: Precision::Fp32,
-        cuda_graph: false,
-        dla: None,
-        built_ms: None,
-        forgone: Vec::new(),
-        threads: 1,
-        copies_apart: false,
-        served_at: Vec::new(),
-        warm: true,
-    };
+    let info = EngineInfo::new(Rung::Rten, model);
     let calls = std::sync::Arc::default();
     (Box::new(Sums { info, quirk, calls: std::sync::Arc::clone(&calls) }), calls)
 }

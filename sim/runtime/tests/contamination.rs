@@ -111,10 +111,11 @@ fn throttling_is_noticed_on_a_pc_and_on_a_jetson() {
     // What a server tells of itself.
     let root = tempfile::tempdir().unwrap();
     write(root.path(), count, "5\n");
-    let witness = Witness::begin_under(root.path());
+    let mut witness = Witness::begin_under(root.path());
     assert_eq!(witness.slowed(), [""; 0]);
     write(root.path(), count, "6\n");
     assert_eq!(witness.slowed(), ["the processor was slowed down because of its heat"]);
+    assert_eq!(witness.slowed(), [""; 0], "not since it was last asked");
 }
 
 #[test]

@@ -4,10 +4,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use runtime::{
-    Engine, EngineInfo, Isolation, Job, ModelInfo, Optimisation, Options, Precision, Requested, Rung, Running,
-    RuntimeError, Tensor, Worker,
-};
+use runtime::{Engine, EngineInfo, Isolation, Job, ModelInfo, Options, Rung, Running, RuntimeError, Tensor, Worker};
 use timing::{ServiceTime, Span};
 
 /// Does what its input says: sleep so many milliseconds, fail below zero, panic at 666.
@@ -33,24 +30,7 @@ impl Engine for Fake {
 
 fn worker() -> Worker {
     let model = ModelInfo { path: "fake".into(), sha256: String::new(), inputs: vec![], outputs: vec![], bytes: 0 };
-    Worker::spawn(Box::new(Fake(EngineInfo {
-        requested: Requested::Auto,
-        obtained: Rung::Rten,
-        version: "fake".to_owned(),
-        refused: vec![],
-        model,
-        isolated: false,
-        optimisation: Optimisation::All,
-        precision: Precision::Fp32,
-        cuda_graph: false,
-        dla: None,
-        built_ms: None,
-        forgone: Vec::new(),
-        threads: 1,
-        copies_apart: false,
-        served_at: Vec::new(),
-        warm: true,
-    })))
+    Worker::spawn(Box::new(Fake(EngineInfo::new(Rung::Rten, model))))
 }
 
 fn job(id: u64, ms: f32) -> Job {

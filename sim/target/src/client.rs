@@ -5,10 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use runtime::{
-    Engine, EngineInfo, ModelInfo, Optimisation, Precision, Requested, Rung, Running, RuntimeError, Tensor, Watch,
-    synthetic_inputs,
-};
+use runtime::{Engine, EngineInfo, ModelInfo, Rung, Running, RuntimeError, Tensor, Watch, synthetic_inputs};
 use timing::{ServiceTime, Span};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -88,24 +85,7 @@ pub fn connect(model: &str, options: &TargetOptions) -> Result<Box<dyn Engine>, 
     }
     let text = |name| about.properties.get(name).and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or_default();
     let model_info = ModelInfo { path: model.into(), sha256: text("sha256").to_owned(), inputs, outputs, bytes: 0 };
-    let info = EngineInfo {
-        requested: Requested::Exactly(Rung::Remote),
-        obtained: Rung::Remote,
-        version: String::new(),
-        refused: Vec::new(),
-        model: model_info,
-        isolated: false,
-        optimisation: Optimisation::All,
-        precision: Precision::Fp32,
-        cuda_graph: false,
-        dla: None,
-        built_ms: None,
-        forgone: Vec::new(),
-        threads: 1,
-        copies_apart: false,
-        warm: options.warm_up > 0,
-        served_at: Vec::new(),
-    };
+    let info = EngineInfo { warm: options.warm_up > 0, ..EngineInfo::new(Rung::Remote, model_info) };
     let away = Arc::new(Away::default());
     let name = model.to_owned();
     let options = options.clone();

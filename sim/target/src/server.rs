@@ -122,13 +122,13 @@ pub fn serve(
             .add_routes(router.into())
             .serve_with_incoming_shutdown(incoming, async { told.await.unwrap_or_default() });
         let serving = tokio::spawn(server);
-        let mut witness = (Instant::now(), Witness::begin(&[]));
+        let (mut witness, mut looked) = (Witness::begin(&[]), Instant::now());
         while !stop() && !serving.is_finished() {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            if witness.0.elapsed() > LOOK {
-                let slowed = witness.1.slowed().into_iter().next();
+            if looked.elapsed() > LOOK {
+                let slowed = witness.slowed().into_iter().next();
                 *device.slowed.lock().unwrap_or_else(PoisonError::into_inner) = slowed;
-                witness = (Instant::now(), Witness::begin(&[]));
+                looked = Instant::now();
             }
         }
         let _ = tell.send(());

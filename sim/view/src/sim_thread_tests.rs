@@ -1,7 +1,7 @@
 #![allow(clippy::disallowed_methods, reason = "waiting for a thread takes wall time")]
 
 use episode::{Change, Driver, Entry, Episode, Pumped, Supply, Turn};
-use runtime::{Engine, EngineInfo, ModelInfo, Optimisation, Precision, Requested, Rung, RuntimeError, Tensor, Worker};
+use runtime::{Engine, EngineInfo, ModelInfo, Rung, RuntimeError, Tensor, Worker};
 use scenario::PilotSpec;
 use timing::{Schedule, ServiceTime, SimTime, Source, Span};
 
@@ -50,24 +50,7 @@ impl Engine for Slow {
 impl Slow {
     fn worker(takes: Duration) -> Worker {
         let model = ModelInfo { path: "slow".into(), sha256: String::new(), inputs: vec![], outputs: vec![], bytes: 0 };
-        let info = EngineInfo {
-            requested: Requested::Auto,
-            obtained: Rung::Rten,
-            version: "slow".into(),
-            refused: vec![],
-            model,
-            isolated: false,
-            optimisation: Optimisation::All,
-            precision: Precision::Fp32,
-            cuda_graph: false,
-            dla: None,
-            built_ms: None,
-            forgone: vec![],
-            threads: 1,
-            copies_apart: false,
-            warm: true,
-            served_at: vec![],
-        };
+        let info = EngineInfo::new(Rung::Rten, model);
         Worker::spawn(Box::new(Self(info, takes)))
     }
 }

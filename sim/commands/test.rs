@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use miette::{IntoDiagnostic, Result, miette};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use runtime::Requested;
-use scenario::{Check, Latency, Setup};
+use scenario::{Check, Latency};
 use study::Proved;
 
 use super::doctor::processor;
@@ -139,24 +139,19 @@ fn run_all(paths: &[PathBuf], jobs: usize, args: &Args) -> Vec<Case> {
 }
 
 fn goes_alone(path: &Path) -> bool {
-    is(path, |setup| setup.latency == Latency::Measured || setup.expect.asks_many_runs())
-}
-
-/// Whether a scenario can be read and is so.
-fn is(path: &Path, so: impl FnOnce(&Setup) -> bool) -> bool {
-    scenario::load(path).and_then(|scenario| scenario.setup(scenario.seed)).is_ok_and(|setup| so(&setup))
+    scenario::load(path)
+        .and_then(|scenario| scenario.setup(scenario.seed))
+        .is_ok_and(|setup| setup.latency == Latency::Measured || setup.expect.asks_many_runs())
 }
 
 fn run_one(path: &Path, jobs: usize, args: &Args, bar: &ProgressBar) -> Case {
     let began = Instant::now();
-    if !args.measure && is(path, |setup| setup.latency == Latency::Measured) {
-        let path = path.to_path_buf();
-        let verdict = Verdict::Untrusted(vec![MEASURED.to_owned()]);
-        return Case { path, verdict, summary: None, proved: Vec::new(), episodes: 0, seconds: 0.0 };
-    }
-    let attempt = || -> Result<(Summary, Vec<Check>, Proved)> {
+    let attempt = || -> Result<Option<(Summary, Vec<Check>, Proved)>> {
         let scenario = scenario::load(path)?;
         let setup = Overrides::default().setup(&scenario, scenario.seed)?;
+        if setup.latency == Latency::Measured && !args.measure {
+            return Ok(None);
+        }
         let expect = setup.expect.clone();
         let batch = episode::batch_size(setup.line.schedule);
         let mut launched = launch(setup, |model| args.remote.worker(model, &args.runtime, batch))?;
@@ -176,14 +171,15 @@ fn run_one(path: &Path, jobs: usize, args: &Args, bar: &ProgressBar) -> Case {
             summary.complaints.extend(proved.complaints.iter().cloned());
             summary.trusted = summary.complaints.is_empty();
         }
-        Ok((summary, checks, proved))
+        Ok(Some((summary, checks, proved)))
     };
     let (verdict, summary, proved) = match attempt() {
         Err(error) => (Verdict::Broken(format!("{error:?}")), None, Proved::default()),
-        Ok((summary, _, proved)) if !summary.trusted => {
+        Ok(None) => (Verdict::Untrusted(vec![MEASURED.to_owned()]), None, Proved::default()),
+        Ok(Some((summary, _, proved))) if !summary.trusted => {
             (Verdict::Untrusted(summary.complaints.clone()), Some(summary), proved)
         }
-        Ok((summary, checks, proved)) => {
+        Ok(Some((summary, checks, proved))) => {
             let failed: Vec<Check> = checks.into_iter().filter(|check| !check.passed).collect();
             let verdict = if failed.is_empty() { Verdict::Passed } else { Verdict::Failed(failed) };
             (verdict, Some(summary), proved)

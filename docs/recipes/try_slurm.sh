@@ -6,7 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 program=$(realpath "${1:-target/release/deadtime}")
 dir=$(mktemp -d)
-export SLURM_CONF="$dir/slurm.conf" PATH="$(dirname "$program"):/usr/sbin:$PATH"
+ln -s "$program" "$dir/deadtime"
+export SLURM_CONF="$dir/slurm.conf" PATH="$dir:/usr/sbin:$PATH"
 cat > "$SLURM_CONF" <<CONF
 ClusterName=loopback
 SlurmctldHost=localhost

@@ -13,7 +13,7 @@ use view::snapshot::{Blaming, Verdict};
 use crate::commands::blame::{Found, recorded};
 use crate::launch::{RuntimeOptions, in_words, loader, report};
 
-/// Looks into one run at a time.
+/// Looks into one run of a lane at a time.
 #[derive(Default)]
 pub struct Accuser {
     now: Arc<Now>,
@@ -98,6 +98,7 @@ fn verdict(blame: &Blame) -> Verdict {
         paragraph: blame.paragraph(),
         numbers: blame.numbers().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         critical_ms: blame.critical_latency_ms,
+        forked_s: (blame.story.at_s - blame.window_s).max(0.0),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use miette::Result;
-use runtime::Options;
+use runtime::{Options, Precision};
 use scenario::{Compensation, Scenario, Setup};
 use study::{Diagram, Prober};
 use view::Settings;
@@ -92,7 +92,7 @@ impl Mapper {
         };
         if self.settings.as_ref() != Some(&about) {
             let found = load().map_err(|report| MapWork::Failed(launch::in_words(&report)));
-            let subject = found.and_then(|scenario| subject(&scenario, settings, self.elsewhere));
+            let subject = found.and_then(|scenario| self.subject(&scenario, settings));
             self.settings = Some(about);
             self.begin(subject);
         }
@@ -136,6 +136,50 @@ impl Mapper {
             let _ = thread.join();
         }
     }
+
+    /// What these settings drive, with a pure delay in place of their latency.
+    fn subject(&self, scenario: &Scenario, settings: &Settings) -> Result<Subject, MapWork> {
+        let failed = |why: scenario::ScenarioError| MapWork::Failed(format!("there is no map: {why}"));
+        let deadline = settings.deadline_ms;
+        let scenario = neutral(scenario, settings.model.as_deref(), settings.compensation, deadline).map_err(failed)?;
+        let setup = scenario.setup(scenario.seed).map_err(failed)?;
+        let plant::Robot::Rover(rover) = &setup.world.robot else {
+            return Err(MapWork::None("A balancer has no speed to choose, so there is no map.".into()));
+        };
+        let even = |n: usize, from: f64, to: f64| {
+            // Round numbers, as a person would choose them.
+            (0..n).map(|i| ((from + (to - from) * i as f64 / (n - 1) as f64) * 1e3).round() / 1e3).collect()
+        };
+        Ok(Subject {
+            key: key(&scenario, self.precision(&setup)).map_err(failed)?,
+            driven: self.driven(&setup),
+            speeds: even(GRID.0, rover.max_speed * 0.3, rover.max_speed),
+            latencies: even(GRID.1, 0.0, LATEST),
+            seeds: SEEDS,
+            scenario,
+        })
+    }
+
+    /// Who drives, and what of the circumstances makes a difference to a map.
+    fn driven(&self, setup: &Setup) -> String {
+        let elsewhere = self.elsewhere && setup.pilot.model().is_some();
+        let file = if elsewhere { " (the file here, not the target's)" } else { "" };
+        let precision = match self.precision(setup) {
+            Precision::Fp32 => String::new(),
+            other => format!(" asked for in {other}"),
+        };
+        let network = setup.line.network.as_ref().map_or(String::new(), |network| format!(" over {}", network.name));
+        let hold = setup.compensation == Compensation::Hold;
+        let compensation = if hold { String::new() } else { format!(" with {}", setup.compensation) };
+        let deadline =
+            setup.line.deadline.map_or(String::new(), |after| format!(" and a deadline of {} ms", after.ms()));
+        format!("{}{file}{precision}{network}{compensation}{deadline}", setup.pilot.name())
+    }
+
+    /// The precision that is asked of TensorRT for this driver's network: another network, as far as a map goes.
+    fn precision(&self, setup: &Setup) -> Precision {
+        if setup.pilot.model().is_some() { self.options.precision } else { Precision::Fp32 }
+    }
 }
 
 impl Drop for Mapper {
@@ -152,40 +196,6 @@ fn near(settings: &Settings) -> (f64, f64) {
         _ => 0.0,
     };
     (settings.cruise.unwrap_or(1.0), ms)
-}
-
-/// What these settings drive, with a pure delay in place of their latency.
-fn subject(scenario: &Scenario, settings: &Settings, elsewhere: bool) -> Result<Subject, MapWork> {
-    let failed = |why: scenario::ScenarioError| MapWork::Failed(format!("there is no map: {why}"));
-    let deadline = settings.deadline_ms;
-    let scenario = neutral(scenario, settings.model.as_deref(), settings.compensation, deadline).map_err(failed)?;
-    let setup = scenario.setup(scenario.seed).map_err(failed)?;
-    let plant::Robot::Rover(rover) = &setup.world.robot else {
-        return Err(MapWork::None("A balancer has no speed to choose, so there is no map.".into()));
-    };
-    let even = |n: usize, from: f64, to: f64| {
-        // Round numbers, as a person would choose them.
-        (0..n).map(|i| ((from + (to - from) * i as f64 / (n - 1) as f64) * 1e3).round() / 1e3).collect()
-    };
-    Ok(Subject {
-        key: key(&scenario).map_err(failed)?,
-        driven: driven(&setup, elsewhere),
-        speeds: even(GRID.0, rover.max_speed * 0.3, rover.max_speed),
-        latencies: even(GRID.1, 0.0, LATEST),
-        seeds: SEEDS,
-        scenario,
-    })
-}
-
-/// Who drives, and what of the circumstances makes a difference to a map.
-fn driven(setup: &Setup, elsewhere: bool) -> String {
-    let elsewhere = elsewhere && setup.pilot.model().is_some();
-    let file = if elsewhere { " (the file here, not the target's)" } else { "" };
-    let network = setup.line.network.as_ref().map_or(String::new(), |network| format!(" over {}", network.name));
-    let hold = setup.compensation == Compensation::Hold;
-    let compensation = if hold { String::new() } else { format!(" with {}", setup.compensation) };
-    let deadline = setup.line.deadline.map_or(String::new(), |after| format!(" and a deadline of {} ms", after.ms()));
-    format!("{}{file}{network}{compensation}{deadline}", setup.pilot.name())
 }
 
 /// Without what a map makes no difference of.
@@ -209,9 +219,9 @@ fn neutral(
     scenario.vary(changes.into_iter().filter_map(|(field, value)| Some((field, value?))))
 }
 
-/// Equal for scenarios that have the same map.
-fn key(neutral: &Scenario) -> Result<String, scenario::ScenarioError> {
-    Ok(neutral.vary([("speed", &1.0.into())])?.text().to_owned())
+/// Equal for scenarios that have the same map, of a network in the same precision.
+fn key(neutral: &Scenario, precision: Precision) -> Result<String, scenario::ScenarioError> {
+    Ok(format!("{precision}\n{}", neutral.vary([("speed", &1.0.into())])?.text()))
 }
 
 /// The map that ships for a subject, if there is one; its grid is taken over.
@@ -225,7 +235,8 @@ fn shipped(subject: &mut Subject) -> Option<PhaseMap> {
     let boundary = diagram.boundary.iter().map(|b| [b.v, b.all_stop_ms, b.none_stops_ms]).collect();
     // The formula knows the scenario and not who drives.
     let alone = PhaseMap { title: title(subject), cells: Vec::new(), boundary };
-    if key(&own).ok()? != subject.key {
+    // Maps that ship are of networks as they were exported.
+    if key(&own, Precision::Fp32).ok()? != subject.key {
         return Some(alone).filter(|_| differs_by_driver(&own, subject));
     }
     subject.speeds.clone_from(&diagram.speeds);
@@ -246,7 +257,7 @@ fn shipped(subject: &mut Subject) -> Option<PhaseMap> {
 fn differs_by_driver(own: &Scenario, subject: &Subject) -> bool {
     let plain = |scenario: &Scenario| {
         let nobody = neutral(scenario, Some("pilot"), Compensation::Hold, None).ok()?;
-        key(&nobody).ok()
+        key(&nobody, Precision::Fp32).ok()
     };
     plain(own).is_some_and(|own| plain(&subject.scenario) == Some(own))
 }

@@ -52,6 +52,17 @@ fn the_map_that_ships_belongs_to_the_scenarios_own_driver() {
 }
 
 #[test]
+fn a_network_in_another_precision_has_a_map_of_its_own_and_says_so() {
+    let int8 = Options { precision: Precision::Int8, ..Options::default() };
+    let of_int8 = |name: &str| Mapper::new(int8.clone(), false).map(&settings(name), || Ok(load(name))).shown.unwrap();
+    let lesson = of_int8("lesson");
+    assert!(lesson.cells.is_empty() && lesson.title.contains("driven by pilot asked for in int8"), "{}", lesson.title);
+    assert!(!of(&settings("lesson")).shown.unwrap().cells.is_empty());
+    // No network, no precision.
+    assert_eq!(of_int8("braking"), of(&settings("braking")).shown.unwrap());
+}
+
+#[test]
 fn over_a_network_the_map_is_another_one_and_says_so() {
     let busy = launch::over(&load("braking"), "wifi-busy").unwrap();
     let mut mapper = Mapper::new(Options::default(), false);
@@ -80,8 +91,8 @@ fn the_network_of_a_log_is_mapped_where_it_is_at_hand() {
 #[test]
 fn beside_a_target_the_map_is_that_of_the_file_here() {
     let setup = load("lesson").setup(1).unwrap();
-    assert_eq!(driven(&setup, false), "pilot");
-    assert_eq!(driven(&setup, true), "pilot (the file here, not the target's)");
+    assert_eq!(Mapper::new(Options::default(), false).driven(&setup), "pilot");
+    assert_eq!(Mapper::new(Options::default(), true).driven(&setup), "pilot (the file here, not the target's)");
 }
 
 #[test]
@@ -123,8 +134,10 @@ fn it_is_refined_near_the_cross_first_and_stops_when_told() {
 
 #[test]
 fn without_a_map_the_coarse_cells_come_first() {
-    let mut subject =
-        subject(&load("braking"), &settings("braking"), false).map_err(|work| format!("{work:?}")).unwrap();
+    let mut subject = Mapper::new(Options::default(), false)
+        .subject(&load("braking"), &settings("braking"))
+        .map_err(|work| format!("{work:?}"))
+        .unwrap();
     subject.speeds = vec![1.0, 2.0];
     subject.latencies = vec![0.0, 100.0];
     let mut map = PhaseMap::default();

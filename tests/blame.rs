@@ -16,6 +16,15 @@ fn too_late_a_brake_is_latency_and_its_limit_is_the_formula_s() {
 }
 
 #[test]
+fn what_the_window_leads_a_first_run_on_to_is_the_fault_of_latency() {
+    // The card of the lesson's first run offers 250 ms, the card of its crash to ask whose fault that was.
+    let blame = json(&deadtime(&["blame", "lesson", "--latency", "fixed:250", "--json"]));
+    assert_eq!((&blame["verdict"], &blame["split"]["latency"]), (&"latency".into(), &16.into()), "{blame}");
+    let less = -blame["margin_ms"].as_f64().unwrap();
+    assert!((40.0..90.0).contains(&less), "{less} ms less would have avoided it");
+}
+
+#[test]
 fn jobs_make_no_difference_and_a_log_says_what_its_scenario_says() {
     let (_keep, dir) = folder();
     let log = dir.join("run.mcap");

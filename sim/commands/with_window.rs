@@ -81,7 +81,6 @@ pub fn open(args: Args) -> Result<ExitCode> {
         seats: BTreeMap::new(),
         network: args.overrides.network.clone(),
         settler: Settler::new(labs::all(&labs::folder(args.labs.as_deref()))?, args.runtime.options()),
-        accuser: Accuser::default(),
         mapper: Mapper::new(args.runtime.options(), args.remote.target.is_some()),
         remote: args.remote,
     };
@@ -157,8 +156,6 @@ struct Root {
     network: Option<String>,
     /// The labs.
     settler: Settler,
-    /// Finds out whose fault a collision was.
-    accuser: Accuser,
     /// A device elsewhere, if one was asked for.
     remote: RemoteOptions,
     /// The phase map of the run at hand.
@@ -180,6 +177,8 @@ struct Seat {
     optimised: Optimisation,
     /// The log that is looked at.
     opened: Option<PathBuf>,
+    /// Finds out whose fault its collision was.
+    accuser: Accuser,
 }
 
 /// Before the path of a log that is set up again as a scenario, `log:PATH`.
@@ -252,12 +251,12 @@ impl Root {
         let seat = self.seats.entry(lane).or_default();
         seat.keeper = keeper.or(seat.keeper.take());
         seat.opened = None;
+        seat.accuser.give_up();
         // The run before is over, whether the next can be set up or not.
         if let Some(keeper) = &mut seat.keeper {
             keeper.leave();
         }
         self.mapper.refine(false);
-        self.accuser.give_up();
         let (scenario, logged) = load(&self.settler, &settings.scenario)?;
         let network = logged.as_ref().and_then(|header| header.overrides.get("network").cloned());
         let overrides = Overrides {
@@ -331,7 +330,6 @@ impl Root {
             model_line: header.model,
             calibration: None,
         };
-        self.accuser.give_up();
         self.seats.insert(0, Seat { opened: Some(path), ..Seat::default() });
         Ok(OpenedLog { launched, cut })
     }
@@ -517,16 +515,16 @@ impl Launcher for Root {
     }
 
     fn blame(&mut self, lane: usize) {
-        let seat = self.seats.get_mut(&lane);
-        let kept = seat.and_then(|seat| seat.opened.clone().or_else(|| seat.keeper.as_mut()?.kept().path));
+        let Some(seat) = self.seats.get_mut(&lane) else { return };
+        let kept = seat.opened.clone().or_else(|| seat.keeper.as_mut()?.kept().path);
         match kept {
-            Some(path) => self.accuser.begin(path, self.runtime.clone()),
-            None => self.accuser.fail("this run is not kept, so it cannot be run again with other latencies".into()),
+            Some(path) => seat.accuser.begin(path, self.runtime.clone()),
+            None => seat.accuser.fail("this run is not kept, so it cannot be run again with other latencies".into()),
         }
     }
 
-    fn blaming(&mut self) -> Blaming {
-        self.accuser.blaming()
+    fn blaming(&mut self, lane: usize) -> Blaming {
+        self.seats.get(&lane).map(|seat| seat.accuser.blaming()).unwrap_or_default()
     }
 
     fn kept(&mut self, lane: usize) -> view::Kept {

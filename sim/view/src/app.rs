@@ -213,7 +213,7 @@ fn panels(
     Ok(())
 }
 
-/// Labels for the ghost and the blind path, where the camera sees them.
+/// Labels for the robots of several lanes, the ghost and the blind path, where the camera sees them.
 fn callouts(newest: &Snapshot, eye: &Query<(&Camera, &GlobalTransform), With<camera::Eye>>, zoom: f32) -> Vec<Callout> {
     let (Some(scene), Ok((camera, transform))) = (&newest.scene, eye.single()) else { return Vec::new() };
     let mut callouts = Vec::new();
@@ -222,6 +222,11 @@ fn callouts(newest: &Snapshot, eye: &Query<(&Camera, &GlobalTransform), With<cam
             callouts.push(Callout { at: egui::pos2(at.x, at.y) / zoom, away, text, colour });
         }
     };
+    for lane in newest.lanes.iter().filter(|_| newest.lanes.len() > 1) {
+        let at = [lane.robot.pose.x as f32, lane.robot.pose.y as f32];
+        let away = egui::vec2(0.0, -34.0 - 22.0 * lane.place as f32);
+        call(shapes::place(at, 0.25), away, lanes::letter(lane.place).to_string(), lanes::chip(lane.place));
+    }
     if let (Some(behind), Some(age)) = (&scene.behind, scene.age)
         && scene.blind > 0.06
     {
@@ -230,11 +235,6 @@ fn callouts(newest: &Snapshot, eye: &Query<(&Camera, &GlobalTransform), With<cam
         let at = [behind.robot.pose.x as f32, behind.robot.pose.y as f32];
         let text = format!("decided on what was {:.0} ms ago", age.ms());
         call(shapes::place(at, 0.3), egui::vec2(-90.0, -70.0), text, theme::GHOST);
-    }
-    for lane in newest.lanes.iter().filter(|_| newest.lanes.len() > 1) {
-        let at = [lane.robot.pose.x as f32, lane.robot.pose.y as f32];
-        let away = egui::vec2(0.0, -34.0 - 22.0 * lane.place as f32);
-        call(shapes::place(at, 0.25), away, lanes::letter(lane.place).to_string(), lanes::chip(lane.place));
     }
     if let Some(gauge) = scene.instruments.gauge.as_ref().filter(|gauge| gauge.verdict() != Verdict::Fits) {
         let end = gauge.path.last().copied().unwrap_or_default();

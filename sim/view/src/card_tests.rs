@@ -56,6 +56,9 @@ fn a_success_gives_its_numbers_and_asks_for_more() {
         assert!(card.sentence.contains(number), "{}", card.sentence);
     }
     assert_eq!(advised(&card)[0], Action::Latency(Latency::Fixed(200.0)));
+    // Where a first run leads on to: tests/blame.rs has what comes of it.
+    let card = of(Outcome::Goal, Latency::Measured);
+    assert_eq!(advised(&card), [Action::Latency(Latency::Fixed(250.0)), Action::Reset]);
 }
 
 #[test]
@@ -93,12 +96,15 @@ fn whose_fault_it_was_is_one_press_away_and_leads_on_to_what_would_have_helped()
         paragraph: "Latency is to blame: with 138 ms it would have ended well: 62 ms less.".into(),
         numbers: vec![("shares".into(), "compute 100 %".into())],
         critical_ms: Some(138.0),
+        forked_s: 2.125,
     };
     let settings = Settings { latency: Latency::Fixed(200.0), ..settings() };
     let card = ended(&ending(Outcome::Collision), &settings, &Blaming::Told(told));
     assert!(card.blame.unwrap().0.contains("62 ms less"));
-    let what_if = Press::Act(vec![Action::WhatIf(Latency::Fixed(130.0))]);
-    assert!(card.buttons.iter().any(|(_, press)| *press == what_if), "{:?}", card.buttons);
+    // Where the answer was found: from the start it would be another run.
+    let what_if = vec![Action::Scrub(2.125), Action::Latency(Latency::Fixed(130.0)), Action::Pause];
+    let what_if = ("What if 130 ms from 2.1 s on? Beside it".to_owned(), Press::Act(what_if));
+    assert!(card.buttons.contains(&what_if), "{:?}", card.buttons);
     // A goal is nobody's fault.
     assert!(of(Outcome::Goal, Latency::Fixed(10.0)).buttons.iter().all(|(text, _)| !text.contains("fault")));
 }

@@ -1,6 +1,8 @@
 //! The numbers in the corner, the legend, and the labels that stand in the scene.
 
-use bevy_egui::egui::{self, Align, Color32, FontId, Layout, Painter, Pos2, Rect, RichText, Stroke, Ui};
+use std::sync::Arc;
+
+use bevy_egui::egui::{self, Align, Color32, FontId, Galley, Layout, Painter, Pos2, Rect, RichText, Stroke, Ui};
 
 use crate::snapshot::{Badge, Scene};
 use crate::{Gauge, Kept, gauge, panel, theme};
@@ -206,18 +208,49 @@ pub(crate) struct Callout {
     pub colour: Color32,
 }
 
-/// Draws the labels of places in the scene, inside `within`.
-pub(crate) fn callouts(painter: &Painter, callouts: &[Callout], scene: Rect, within: Rect) {
+/// Draws the labels of places in the scene; none covers one before it or lies under a card, as far as there is room.
+pub(crate) fn callouts(painter: &Painter, callouts: &[Callout], scene: Rect, cards: &[Rect]) {
+    let mut labels: Vec<(&Callout, Arc<Galley>, Rect)> = Vec::new();
+    let mut taken = cards.to_vec();
     for callout in callouts.iter().filter(|callout| scene.contains(callout.at)) {
         let galley = painter.layout_no_wrap(callout.text.clone(), FontId::proportional(13.0), Color32::WHITE);
-        let size = galley.size() + egui::vec2(14.0, 7.0);
-        let centre = callout.at + callout.away;
-        let half = size / 2.0;
-        let centre = centre.clamp(within.min + half, (within.max - half).max(within.min + half));
-        let rect = Rect::from_center_size(centre, size);
-        painter.line_segment([callout.at, centre], Stroke::new(1.5, callout.colour));
+        let wanted = Rect::from_center_size(callout.at + callout.away, galley.size() + egui::vec2(14.0, 7.0));
+        let rect = free(wanted, &taken, scene);
+        taken.push(rect);
+        labels.push((callout, galley, rect));
+    }
+    for (callout, _, rect) in &labels {
+        painter.line_segment([callout.at, rect.center()], Stroke::new(1.5, callout.colour));
         painter.circle_filled(callout.at, 3.0, callout.colour);
+    }
+    for (callout, galley, rect) in labels {
         painter.rect_filled(rect, 4.0, callout.colour);
         painter.galley(rect.min + egui::vec2(7.0, 3.5), galley, Color32::WHITE);
     }
 }
+
+/// The place in the scene nearest to where a label wants to be that nothing else takes; if there is none, where it wants to be.
+fn free(wanted: Rect, taken: &[Rect], scene: Rect) -> Rect {
+    const GAP: f32 = 2.0;
+    let half = wanted.size() / 2.0;
+    let centres = Rect::from_min_max(scene.min + half, (scene.max - half).max(scene.min + half));
+    let nearest = centres.clamp(wanted.center());
+    // Beside, above and below each of them.
+    let mut xs = vec![nearest.x];
+    let mut ys = vec![nearest.y];
+    for other in taken {
+        let around = other.expand2(half + egui::Vec2::splat(GAP));
+        xs.extend([around.left(), around.right()]);
+        ys.extend([around.top(), around.bottom()]);
+    }
+    let places = xs.iter().flat_map(|x| ys.iter().map(|y| Pos2::new(*x, *y)));
+    let places = places.filter(|place| centres.contains(*place));
+    let places = places.map(|place| Rect::from_center_size(place, wanted.size()));
+    let places = places.filter(|place| !taken.iter().any(|other| other.intersects(*place)));
+    let away = |place: &Rect| place.center().distance_sq(nearest);
+    places.min_by(|a, b| away(a).total_cmp(&away(b))).unwrap_or(Rect::from_center_size(nearest, wanted.size()))
+}
+
+#[cfg(test)]
+#[path = "hud_tests.rs"]
+mod tests;

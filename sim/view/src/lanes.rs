@@ -128,40 +128,49 @@ fn badge(ui: &mut Ui, place: usize) {
 /// Width of the list, points.
 pub(crate) const WIDTH: f32 = 258.0;
 
-/// The lanes: what sets each apart, how it goes, and since when it goes its own way.
-pub(crate) fn list(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
+/// The lanes, in so many columns: what sets each apart, how it goes, and since when it goes its own way.
+pub(crate) fn list(ui: &mut Ui, snapshot: &Snapshot, columns: usize, actions: &mut Vec<Action>) {
+    ui.spacing_mut().item_spacing = egui::vec2(8.0, 3.0);
+    egui::Grid::new("lanes").num_columns(columns).min_col_width(WIDTH).max_col_width(WIDTH).show(ui, |ui| {
+        for (index, lane) in snapshot.lanes.iter().enumerate() {
+            if index > 0 && index % columns == 0 {
+                ui.end_row();
+            }
+            ui.vertical(|ui| row(ui, snapshot, index, lane, actions));
+        }
+    });
+}
+
+fn row(ui: &mut Ui, snapshot: &Snapshot, index: usize, lane: &LaneView, actions: &mut Vec<Action>) {
     ui.set_width(WIDTH);
-    ui.spacing_mut().item_spacing.y = 3.0;
-    for (index, lane) in snapshot.lanes.iter().enumerate() {
-        let fill = if index == snapshot.focus { theme::well() } else { Color32::TRANSPARENT };
-        let frame = egui::Frame::NONE.fill(fill).corner_radius(5.0).inner_margin(egui::Margin::symmetric(4, 3));
-        // The row itself lies below what is in it.
-        let clickable = egui::UiBuilder::new().id_salt(lane.place).sense(egui::Sense::click());
-        let row = ui.scope_builder(clickable, |ui| {
-            frame.show(ui, |ui| {
-                ui.horizontal(|ui| {
-                    badge(ui, lane.place);
-                    let title = match lane.differs.as_slice() {
-                        [] => "no difference yet".to_owned(),
-                        differs => differs.join(", "),
-                    };
-                    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                        let close = ui.small_button("x").on_hover_text("Close this lane (X closes the one in focus)");
-                        if close.clicked() {
-                            actions.push(Action::CloseLane(index));
-                        }
-                        ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                            let text = theme::strong(title.as_str()).size(12.5);
-                            ui.add(egui::Label::new(text).truncate()).on_hover_text(title);
-                        });
+    let fill = if index == snapshot.focus { theme::well() } else { Color32::TRANSPARENT };
+    let frame = egui::Frame::NONE.fill(fill).corner_radius(5.0).inner_margin(egui::Margin::symmetric(4, 3));
+    // The row itself lies below what is in it.
+    let clickable = egui::UiBuilder::new().id_salt(lane.place).sense(egui::Sense::click());
+    let row = ui.scope_builder(clickable, |ui| {
+        frame.show(ui, |ui| {
+            ui.horizontal(|ui| {
+                badge(ui, lane.place);
+                let title = match lane.differs.as_slice() {
+                    [] => "no difference yet".to_owned(),
+                    differs => differs.join(", "),
+                };
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    let close = ui.small_button("x").on_hover_text("Close this lane (X closes the one in focus)");
+                    if close.clicked() {
+                        actions.push(Action::CloseLane(index));
+                    }
+                    ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                        let text = theme::strong(title.as_str()).size(12.5);
+                        ui.add(egui::Label::new(text).truncate()).on_hover_text(title);
                     });
                 });
-                ui.label(theme::small(state(lane, snapshot)));
-            })
-        });
-        if row.response.on_hover_text("The controls and the plots are for this lane").clicked() {
-            actions.push(Action::Lane(index));
-        }
+            });
+            ui.label(theme::small(state(lane, snapshot)));
+        })
+    });
+    if row.response.on_hover_text("The controls and the plots are for this lane").clicked() {
+        actions.push(Action::Lane(index));
     }
 }
 
@@ -174,7 +183,7 @@ fn state(lane: &LaneView, snapshot: &Snapshot) -> String {
     };
     let first = snapshot.lanes.first().map_or(0, |first| first.place);
     let same = match lane.equal_until {
-        _ if lane.place == first => "the others are compared with it".to_owned(),
+        _ if lane.place == first => "the reference of the others".to_owned(),
         None => format!("bit for bit as {} so far", letter(first)),
         Some(at) => format!("bit for bit as {} until {:.3} s", letter(first), at.secs()),
     };

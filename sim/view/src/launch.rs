@@ -108,11 +108,11 @@ pub trait Launcher: Send {
     /// What happened in a lane since the last call, for whoever keeps a log; `over` with the last of a run.
     fn record(&mut self, _lane: usize, _episode: &Episode, _entries: Vec<Entry>, _over: bool) {}
 
-    /// Begins to find out whose fault the collision in a lane was, and returns at once; what was begun before is given up.
+    /// Begins to find out whose fault the collision in a lane was, and returns at once; what was begun for it before is given up.
     fn blame(&mut self, _lane: usize) {}
 
-    /// How far that is. Asked all the time, so it must not wait.
-    fn blaming(&mut self) -> Blaming {
+    /// How far that is for a lane. Asked all the time, so it must not wait.
+    fn blaming(&mut self, _lane: usize) -> Blaming {
         Blaming::default()
     }
 

@@ -103,9 +103,11 @@ impl Player {
 
     /// What becomes of that which goes on elsewhere.
     fn ask(&mut self) {
-        let kept = self.lanes.get(self.focus).filter(|lane| !lane.recorded).map(|lane| lane.place);
-        let kept = kept.map_or_else(Kept::default, |place| self.launcher.kept(place));
-        let (settling, blame) = (self.launcher.settling(), self.launcher.blaming());
+        let focus = self.lanes.get(self.focus).map(|lane| (lane.place, lane.recorded));
+        let kept = focus.filter(|(_, recorded)| !recorded);
+        let kept = kept.map_or_else(Kept::default, |(place, _)| self.launcher.kept(place));
+        let blame = focus.map_or_else(Blaming::default, |(place, _)| self.launcher.blaming(place));
+        let settling = self.launcher.settling();
         if (&settling, &blame, &kept) != (&self.shown.settling, &self.shown.blame, &self.shown.log) {
             (self.shown.settling, self.shown.blame, self.shown.log) = (settling, blame, kept);
             self.publish();
@@ -499,8 +501,11 @@ impl Player {
     }
 
     fn show(&mut self, held: bool) {
+        let over = self.lanes.iter().all(Lane::done) && self.at >= self.head();
         let (sim, wall) = (self.at - self.mark.0, self.mark.1.elapsed());
-        if wall > Duration::from_millis(400) {
+        if over {
+            self.obtained = 0.0;
+        } else if wall > Duration::from_millis(400) {
             self.obtained = sim.secs() / wall.as_secs_f64();
             self.mark = (self.at, Instant::now());
         }
@@ -525,7 +530,6 @@ impl Player {
             forks: forks.collect(),
             log: std::mem::take(&mut self.shown.timeline.log),
         };
-        let over = self.lanes.iter().all(Lane::done) && self.at >= self.head();
         let ending = gather::ending(&lane.episode).filter(|_| over);
         self.shown.phase = ending.map_or(Phase::Live, Phase::Over);
         self.publish();

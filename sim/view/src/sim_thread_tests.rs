@@ -6,7 +6,7 @@ use scenario::PilotSpec;
 use timing::{Schedule, ServiceTime, SimTime, Source, Span};
 
 use super::*;
-use crate::snapshot::Phase;
+use crate::snapshot::{Blaming, Phase};
 use crate::{Choice, Kept, Launched};
 
 const COURSE: &str = r#"
@@ -30,6 +30,8 @@ struct Course {
     recorded: Arc<Mutex<Recorded>>,
     /// Whether a network runs while another decides, and how long it takes.
     network: Option<Duration>,
+    /// The lanes whose fault was asked for.
+    blamed: Vec<usize>,
 }
 
 /// A network that takes so long and answers nothing.
@@ -124,6 +126,15 @@ impl Launcher for Course {
         let digest = |entry: &Entry| if let Entry::Tick(tick) = entry { Some(tick.digest) } else { None };
         recorded.digests.extend(entries.iter().filter_map(digest));
         recorded.ends += usize::from(over);
+    }
+
+    fn blame(&mut self, lane: usize) {
+        self.blamed.push(lane);
+    }
+
+    fn blaming(&mut self, lane: usize) -> Blaming {
+        let told = self.blamed.contains(&lane);
+        if told { Blaming::Failed(format!("of lane {lane}")) } else { Blaming::Idle }
     }
 
     fn kept(&mut self, _: usize) -> Kept {
@@ -380,6 +391,19 @@ fn a_lane_that_is_over_keeps_nobody_from_the_turn() {
         first.driver.rest();
         assert!(Instant::now() < give_up, "the second never had its turn");
     }
+}
+
+#[test]
+fn whose_fault_it_was_is_told_of_the_lane_in_focus_only() {
+    let thread = standing(0.1);
+    tell(&thread, Order::Fork);
+    wait(&thread, "fork", |s| s.focus == 1);
+    tell(&thread, Order::Blame);
+    wait(&thread, "blame", |s| s.blame == Blaming::Failed("of lane 1".into()));
+    tell(&thread, Order::Focus(0));
+    wait(&thread, "the other lane", |s| s.focus == 0 && s.blame == Blaming::Idle);
+    tell(&thread, Order::Focus(1));
+    wait(&thread, "and back", |s| s.focus == 1 && s.blame == Blaming::Failed("of lane 1".into()));
 }
 
 #[test]

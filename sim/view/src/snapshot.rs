@@ -117,6 +117,8 @@ pub struct Verdict {
     pub numbers: Vec<(String, String)>,
     /// The latency up to which it does not collide, milliseconds.
     pub critical_ms: Option<f64>,
+    /// Where time was forked to find that out, seconds.
+    pub forked_s: f64,
 }
 
 /// What goes on.

@@ -280,12 +280,14 @@ fn bar(painter: &Painter, life: &Life, row: Rangef, view: &View, reached: Option
     painter.vline(start, row, Stroke::new(1.5, theme::ink()));
     let right = view.area.left() + view.width();
     let behind = end.min(right);
-    let behind = reached.filter(|x| (behind - 2.0..behind + WORD).contains(x)).unwrap_or(behind);
-    let middle = Pos2::new(behind + 4.0, row.center());
-    let font = FontId::proportional(10.5);
     let word = |text: &str, colour: Color32| {
         if row.span() > 7.0 && end > view.area.left() {
-            painter.text(middle, Align2::LEFT_CENTER, text, font.clone(), colour);
+            let text = painter.layout_no_wrap(text.to_owned(), FontId::proportional(10.5), colour);
+            let room = behind - 2.0..behind + 4.0 + text.size().x;
+            let behind = reached.filter(|x| room.contains(x)).unwrap_or(behind);
+            // A long word at the right edge stands on the end of its faded bar.
+            let left = (behind + 4.0).min(view.area.right() - text.size().x);
+            painter.galley(Pos2::new(left, row.center() - text.size().y / 2.0), text, colour);
         }
     };
     match (life.fate, life.bars.last()) {
@@ -299,9 +301,6 @@ fn bar(painter: &Painter, life: &Life, row: Rangef, view: &View, reached: Option
         _ => {}
     }
 }
-
-/// Room for the word behind a bar, points.
-const WORD: f32 = 24.0;
 
 /// Where an inference reaches its limit, if one sees that.
 fn reached(life: &Life, view: &View, limit: Limit) -> Option<f32> {

@@ -64,22 +64,26 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
     let scene = ui.available_rect_before_wrap();
     let ctx = ui.ctx().clone();
     let painter = ctx.layer_painter(LayerId::new(Order::Background, Id::new("callouts"))).with_clip_rect(scene);
+    let card = card::card(snapshot, desk).filter(|_| !desk.card_closed);
     if let Some(of) = &snapshot.scene {
         let narrow = scene.width() < hud::NARROW;
         let several = snapshot.lanes.len() > 1;
         let height = |id: &str| ctx.memory(|memory| memory.area_rect(Id::new(id))).map_or(76.0, |rect| rect.height());
         if !desk.help {
-            let mut free = above_card(&ctx, snapshot, desk, scene.shrink(6.0));
-            if narrow {
-                free.min.y += height("hud") + 12.0;
-            }
-            // Beside the list of lanes, or below it.
-            match (several, narrow) {
-                (true, true) => free.min.y += height("lanes") + 8.0,
-                (true, false) => free.min.x += lanes::WIDTH + 40.0,
-                (false, _) => {}
-            }
-            hud::callouts(&painter, callouts, scene.shrink(6.0), free);
+            let shown = [
+                ("hud", true),
+                ("legend", !(narrow && several)),
+                ("lanes", several),
+                ("card", card.is_some()),
+                ("log", card.is_none() && desk.toast.is_empty() && snapshot.log != Kept::default()),
+                ("toast", !desk.toast.is_empty()),
+            ];
+            let cards: Vec<Rect> = shown
+                .iter()
+                .filter(|(_, shown)| *shown)
+                .filter_map(|(id, _)| ctx.memory(|memory| memory.area_rect(Id::new(*id))))
+                .collect();
+            hud::callouts(&painter, callouts, scene.shrink(6.0), &cards);
         }
         let mut corner = scene.left_top() + egui::vec2(12.0, 12.0);
         if narrow {
@@ -96,7 +100,7 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
         }
         if several {
             floating(&ctx, "lanes", Align2::LEFT_TOP, corner, |ui| {
-                lanes::list(ui, snapshot, &mut actions);
+                lanes::list(ui, snapshot, if narrow { 2 } else { 1 }, &mut actions);
             });
         }
     }
@@ -110,9 +114,14 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
         });
     }
     let corner = scene.left_bottom() + egui::vec2(12.0, -12.0);
-    if let Some(card) = card::card(snapshot, desk).filter(|_| !desk.card_closed) {
+    if let Some(card) = card {
         // Below the robot, which is in the middle.
-        let bottom = scene.center_bottom() - egui::vec2(0.0, 16.0);
+        let mut bottom = scene.center_bottom() - egui::vec2(0.0, 16.0);
+        if snapshot.lanes.len() > 1 && scene.width() >= hud::NARROW {
+            // And beside the list of lanes.
+            let list = ctx.memory(|memory| memory.area_rect(Id::new("lanes"))).map_or(0.0, |rect| rect.right());
+            bottom.x = bottom.x.max(list + 22.0 + card::WIDTH / 2.0);
+        }
         let over = matches!(snapshot.phase, Phase::Over(_));
         let log = if over { snapshot.log.clone() } else { Kept::default() };
         let pressed = floating(&ctx, "card", Align2::CENTER_BOTTOM, bottom, |ui| card::draw(ui, &card, &log));
@@ -143,20 +152,11 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
     Drawn { scene, actions, back }
 }
 
-/// The part of the scene that no card hides.
-fn above_card(ctx: &egui::Context, snapshot: &Snapshot, desk: &Desk, mut scene: Rect) -> Rect {
-    let shown = card::card(snapshot, desk).is_some() && !desk.card_closed;
-    if let (true, Some(card)) = (shown, ctx.memory(|memory| memory.area_rect(Id::new("card")))) {
-        scene.max.y = scene.max.y.min(card.min.y - 6.0);
-    }
-    scene
-}
-
 /// The scene alone, with its labels: for pictures.
 fn bare(ui: &mut Ui, callouts: &[Callout]) -> Drawn {
     let scene = ui.available_rect_before_wrap();
     let painter = ui.ctx().layer_painter(LayerId::new(Order::Background, Id::new("callouts"))).with_clip_rect(scene);
-    hud::callouts(&painter, callouts, scene, scene.shrink(6.0));
+    hud::callouts(&painter, callouts, scene.shrink(6.0), &[]);
     Drawn { scene, actions: Vec::new(), back: false }
 }
 
@@ -223,9 +223,9 @@ const CAP: f32 = 96.0;
 
 /// The first steps, for whoever sees the window for the first time.
 fn first_steps(ui: &mut Ui) {
-    ui.set_max_width(430.0);
+    ui.set_max_width(450.0);
     ui.label(RichText::new("A neural network drives this robot.").heading());
-    ui.label("What it decides comes late. Drag the latency on the left, and see what lateness does.");
+    ui.label("What it decides comes late. Pick \"fixed\" on the left, drag the latency, and see what lateness does.");
     ui.label(theme::small("Space: pause.  R: run again.  G: guided experiments.  H: all keys.  Esc: close this."));
 }
 

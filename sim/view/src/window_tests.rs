@@ -291,7 +291,7 @@ fn lanes_say_what_sets_them_apart_and_since_when() {
         vec![lane(0, "latency fixed:200", None), second, lane(2, "cruise 1 m/s", None)];
     harness.state_mut().snapshot.focus = 1;
     harness.run_steps(3);
-    harness.get_by_label_contains("collided; the others are compared with it");
+    harness.get_by_label_contains("collided; the reference of the others");
     harness.get_by_label_contains("age 75 ms; bit for bit as A until 2.283 s");
     harness.get_by_label_contains("bit for bit as A so far");
     harness.get_by_label("latency fixed:200").click();
@@ -345,12 +345,13 @@ fn the_card_tells_whose_fault_it_was() {
         paragraph: "Latency is to blame: 62 ms less.".into(),
         numbers: vec![("shares".into(), "compute 100 % of the impact speed that latency brought".into()); 8],
         critical_ms: Some(38.0),
+        forked_s: 2.0,
     });
     harness.run_steps(5);
     harness.get_by_label_contains("62 ms less");
-    harness.get_by_label("What if 30 ms? Beside it").click();
+    harness.get_by_label("What if 30 ms from 2.0 s on? Beside it").click();
     harness.run_steps(2);
-    assert_eq!(harness.state().actions.last(), Some(&Action::WhatIf(Latency::Fixed(30.0))));
+    assert!(harness.state().actions.contains(&Action::Latency(Latency::Fixed(30.0))));
 }
 
 /// What has the keyboard.

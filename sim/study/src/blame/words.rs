@@ -1,8 +1,12 @@
 //! The answer in words.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::{AGREEMENT, Blame, Verdict};
+
+/// Replicas by verdict.
+type Split = BTreeMap<Verdict, usize>;
 
 impl Verdict {
     /// One word or two.
@@ -44,24 +48,7 @@ impl Blame {
             Verdict::Unavoidable => format!("It could not be avoided: the expert without latency hits the {hit} too."),
             Verdict::Actor => format!("The {hit} walked into the standing robot."),
             Verdict::NoCollision => "Most replicas do not collide: it was chance.".into(),
-            Verdict::Undetermined => {
-                let of: usize = self.split.values().sum();
-                let in_ = |a, b| [a, b].iter().filter_map(|verdict| self.split.get(verdict)).sum::<usize>();
-                let start: usize = self.split_from_start.values().sum();
-                let most = self.split_from_start.iter().max_by_key(|(_, n)| **n);
-                let most = most.filter(|(verdict, n)| {
-                    **n as f64 >= AGREEMENT * start as f64 && !matches!(verdict, Verdict::NoCollision)
-                });
-                let from_start = most.map_or(String::new(), |(verdict, n)| {
-                    format!(" Changed from the start on, {n} of {start} say {}.", verdict.label())
-                });
-                format!(
-                    "The replicas do not agree on what was to blame: no latency alone would have spared the {hit} in {} of {of}, \
-                     the expert's decisions alone in {}.{from_start}",
-                    in_(Verdict::Latency, Verdict::Joint),
-                    in_(Verdict::Model, Verdict::Joint)
-                )
-            }
+            Verdict::Undetermined => undetermined(hit, &self.split, &self.split_from_start),
         };
         let margin = match (self.critical_latency_ms, self.margin_ms) {
             (Some(critical), Some(margin)) if margin < 0.0 => format!(
@@ -79,7 +66,7 @@ impl Blame {
     /// What else it found: a name and what stands beside it; a name that is empty goes on with the one before.
     pub fn numbers(&self) -> Vec<(&'static str, String)> {
         let replicas: usize = self.split.values().sum();
-        let split = |split: &std::collections::BTreeMap<Verdict, usize>| {
+        let split = |split: &Split| {
             let parts: Vec<String> = split.iter().map(|(verdict, n)| format!("{} {n}", verdict.label())).collect();
             parts.join(", ")
         };
@@ -145,5 +132,63 @@ impl Blame {
         }
         let _ = writeln!(text, "  {} episodes and forks", self.episodes);
         text
+    }
+}
+
+/// Where the replicas do not agree: first what they do agree on.
+fn undetermined(hit: &str, split: &Split, from_start: &Split) -> String {
+    let of: usize = split.values().sum();
+    let avoided = |alone| [alone, Verdict::Joint].iter().filter_map(|verdict| split.get(verdict)).sum::<usize>();
+    let agree = |n: usize, of: usize| n as f64 >= AGREEMENT * of as f64;
+    let (without_latency, by_expert) = (avoided(Verdict::Latency), avoided(Verdict::Model));
+    let why = if agree(without_latency, of) {
+        format!(
+            "Latency is to blame: without it the {hit} would have been spared in {without_latency} of {of} replicas. Whether \
+             the model is, too, is not determined: the expert's decisions alone would have done it in {by_expert}."
+        )
+    } else if agree(by_expert, of) {
+        format!(
+            "The model is to blame: the expert's decisions would have spared the {hit} in {by_expert} of {of} replicas. \
+             Whether latency is, too, is not determined: taking it away alone would have done it in {without_latency}."
+        )
+    } else {
+        format!(
+            "The replicas do not agree on what was to blame: no latency alone would have spared the {hit} in \
+             {without_latency} of {of}, the expert's decisions alone in {by_expert}."
+        )
+    };
+    let start: usize = from_start.values().sum();
+    let most = from_start.iter().max_by_key(|(_, n)| **n);
+    let most = most.filter(|(verdict, n)| agree(**n, start) && **verdict != Verdict::NoCollision);
+    most.map_or(why.clone(), |(verdict, n)| {
+        format!("{why} Changed from the start on, {n} of {start} say {}.", verdict.label())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(split: &[(Verdict, usize)], from_start: &[(Verdict, usize)]) -> String {
+        let map = |of: &[(Verdict, usize)]| of.iter().copied().collect::<Split>();
+        undetermined("pedestrian", &map(split), &map(from_start))
+    }
+
+    #[test]
+    fn where_replicas_do_not_agree_what_they_agree_on_comes_first() {
+        use Verdict::{Joint, Latency, Model, NoCollision, Unavoidable};
+        let latency = said(&[(Latency, 8), (Joint, 8)], &[(Latency, 16)]);
+        assert!(
+            latency.starts_with("Latency is to blame: without it the pedestrian would have been spared in 16 of 16")
+        );
+        assert!(
+            latency.contains("would have done it in 8. Changed from the start on, 16 of 16 say latency."),
+            "{latency}"
+        );
+        let model = said(&[(Model, 9), (Joint, 5), (NoCollision, 2)], &[(Model, 9), (Joint, 7)]);
+        assert!(model.starts_with("The model is to blame: the expert's decisions would have spared"), "{model}");
+        assert!(model.contains("in 14 of 16") && model.ends_with("alone would have done it in 5."), "{model}");
+        let neither = said(&[(Latency, 8), (Unavoidable, 8)], &[(NoCollision, 16)]);
+        assert!(neither.starts_with("The replicas do not agree") && neither.ends_with("alone in 0."), "{neither}");
     }
 }

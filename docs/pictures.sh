@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Renews docs/scenarios/*.png, one picture a scenario, from the real window under a virtual display.
+# Renews docs/scenarios/*.png, one picture a scenario, and the README's two, from the real window under a virtual display.
 # Needs Debian's xvfb xauth mesa-vulkan-drivers libxcursor1 libxi6 libxkbcommon-x11-0 imagemagick, and a built program.
 # With names, only those: docs/pictures.sh lesson crowd. `report` is docs/report.png, which needs chromium and no window.
 set -euo pipefail
@@ -12,16 +12,16 @@ wanted=("$@")
 
 skipped() { [ ${#wanted[@]} -gt 0 ] && [[ " ${wanted[*]} " != *" $1 "* ]]; }
 
-# NAME SCALE SIZE COLOURS SCRIPT [options of the window]: plays the script and takes a picture at its end.
+# NAME SCALE SIZE COLOURS SCRIPT [options of the window]: plays the script and takes a picture at its end, of the scenario $of, into $to.
 shoot() {
     local name=$1 scale=$2 size=$3 colours=$4 script=$5
     printf '%b\nframes 4\nshot %s\nquit\n' "$script" "$name" > "$work/script.txt"
     XDG_DATA_HOME="$work" WINIT_X11_SCALE_FACTOR=$scale timeout 600 xvfb-run -a -s "-screen 0 1280x800x24" \
-        "$program" window "$name" --size "$size" --script "$work/script.txt" --shots "$work" "${@:6}" \
+        "$program" window "${of:-$name}" --size "$size" --script "$work/script.txt" --shots "$work" "${@:6}" \
         > "$work/said.txt" 2>&1 || { cat "$work/said.txt"; exit 1; }
     [ -f "$work/$name.png" ] || { cat "$work/said.txt"; exit 1; }
-    ${CONVERT:-convert} "$work/$name.png" -filter box -resize "$size!" -strip -dither None -colors "$colours" "PNG8:docs/scenarios/$name.png"
-    du -b "docs/scenarios/$name.png"
+    ${CONVERT:-convert} "$work/$name.png" -filter box -resize "$size!" -strip -dither None -colors "$colours" "PNG8:${to:-docs/scenarios}/$name.png"
+    du -b "${to:-docs/scenarios}/$name.png"
 }
 
 # NAME LATENCY SECONDS CAMERA (yaw and pitch in degrees, metres from the robot) [more options of the window]
@@ -51,6 +51,9 @@ picture bench_60 zero      9.0  "-60 35 10"
 whole offload "camera -57 36 4.6\nuntil 4.6" --network wifi-busy --seed 3
 whole onboard "camera -57 36 4.6\nwhat-if device:agx-orin@15w:retinanet\nuntil 5.28" --seed 1
 whole heat    "speed 4\ncamera -57 36 4.6\nuntil 41.2" --seed 2
+
+to=docs of=lesson whole lesson "until end" --latency fixed:200
+to=docs of=lesson whole lanes "until 2.2\nkey Space\nfork\nlatency fixed:60\nkey Space\nuntil 5.3" --latency fixed:200
 
 # A page of `deadtime report`.
 report() {

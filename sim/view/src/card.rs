@@ -144,12 +144,12 @@ fn blamed(
         (Blaming::Told(verdict), _) => buttons.extend(verdict.critical_ms.map(|critical| {
             let ms = tens(critical - CLEAR);
             let from = verdict.forked_s;
-            let text = format!("What if {ms:.0} ms from {from:.1} s on? Beside it");
+            let text = format!("What if {ms:.0} ms from {from:.1} s on?");
             button(&text, [Action::Scrub(from), Action::Latency(of(ms)), Action::Pause])
         })),
         (_, Latency::Fixed(ms) | Latency::Service(ms)) if *ms >= 20.0 => {
             let ms = tens(ms / 2.0);
-            buttons.push(button(&format!("What if {ms:.0} ms? Beside it"), [Action::WhatIf(of(ms))]));
+            buttons.push(button(&format!("What if {ms:.0} ms?"), [Action::WhatIf(of(ms))]));
         }
         _ => {}
     }
@@ -248,19 +248,34 @@ pub(crate) fn draw(ui: &mut Ui, card: &Card, log: &Kept) -> Option<Press> {
     ui.add_space(4.0);
     let mut pressed = None;
     ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
         for (i, (text, press)) in card.buttons.iter().enumerate() {
             // The second is what is advised.
             let advised = i == 1;
             let colour = if advised { Color32::WHITE } else { theme::ink() };
             let button = egui::Button::new(RichText::new(text).color(colour)).min_size(egui::vec2(0.0, 26.0));
             let button = if advised { button.fill(theme::ACCENT) } else { button };
-            if ui.add(button).clicked() {
+            let mut button = ui.add(button);
+            if let Some(hint) = hint(press) {
+                button = button.on_hover_text(hint);
+            }
+            if button.clicked() {
                 pressed = Some(press.clone());
             }
         }
     });
     hud::log(ui, log);
     pressed
+}
+
+/// What a press leads to, where its button does not say it.
+fn hint(press: &Press) -> Option<&'static str> {
+    let Press::Act(actions) = press else { return None };
+    match actions.first()? {
+        Action::WhatIf(_) => Some("Another robot in the same world, beside this one, from the start"),
+        Action::Scrub(_) => Some("Time forks there, and another robot goes on beside this one"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ fn whose_fault_it_was_is_one_press_away_and_leads_on_to_what_would_have_helped()
     assert!(card.blame.unwrap().0.contains("62 ms less"));
     // Where the answer was found: from the start it would be another run.
     let what_if = vec![Action::Scrub(2.125), Action::Latency(Latency::Fixed(130.0)), Action::Pause];
-    let what_if = ("What if 130 ms from 2.1 s on? Beside it".to_owned(), Press::Act(what_if));
+    let what_if = ("What if 130 ms from 2.1 s on?".to_owned(), Press::Act(what_if));
     assert!(card.buttons.contains(&what_if), "{:?}", card.buttons);
     // A goal is nobody's fault.
     assert!(of(Outcome::Goal, Latency::Fixed(10.0)).buttons.iter().all(|(text, _)| !text.contains("fault")));

@@ -349,7 +349,7 @@ fn the_card_tells_whose_fault_it_was() {
     });
     harness.run_steps(5);
     harness.get_by_label_contains("62 ms less");
-    harness.get_by_label("What if 30 ms from 2.0 s on? Beside it").click();
+    harness.get_by_label("What if 30 ms from 2.0 s on?").click();
     harness.run_steps(2);
     assert!(harness.state().actions.contains(&Action::Latency(Latency::Fixed(30.0))));
 }

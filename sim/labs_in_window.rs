@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use miette::{IntoDiagnostic, Result};
+use miette::IntoDiagnostic;
 use runtime::{Optimisation, Options};
 use scenario::Lab;
 use study::{Held, Settled};
@@ -58,12 +58,10 @@ impl Settler {
         lab.runs[run].runtime.clone()
     }
 
-    /// How far its graph may be rewritten.
-    pub fn optimisation(&self, scenario: &str) -> Result<Optimisation> {
-        let asked = self.run(scenario).and_then(|(lab, run)| lab.runs[run].optimisation);
-        let parse =
-            |level: scenario::lab::Graph| level.to_string().parse().map_err(|why: String| miette::miette!("{why}"));
-        asked.map_or(Ok(Optimisation::default()), parse)
+    /// How far the graph of such a run may be rewritten, if it says so.
+    pub fn graph(&self, scenario: &str) -> Option<Optimisation> {
+        let (lab, run) = self.run(scenario)?;
+        lab.runs[run].optimisation?.to_string().parse().ok()
     }
 
     pub fn sheets(&self) -> Vec<LabSheet> {

@@ -41,7 +41,8 @@ pub struct Overrides {
     /// Speed wanted on a free course, m/s
     #[arg(long, value_name = "M/S")]
     pub cruise: Option<f64>,
-    /// A modelled network between robot and device: wifi, wifi-busy, lte, 5g, 5g-edge, cloud-near, cloud-far, FILE.toml#NAME
+    /// A modelled network between robot and device: none, wifi, wifi-busy, lte, 5g, 5g-edge, cloud-near, cloud-far,
+    /// FILE.toml#NAME
     #[arg(long, value_name = "N")]
     pub network: Option<String>,
 }
@@ -64,8 +65,8 @@ pub struct RuntimeOptions {
     /// Fetch nothing: where ONNX Runtime is missing, networks run on the built-in rten
     #[arg(long)]
     pub offline: bool,
-    /// How far graphs may be rewritten; only a lab says otherwise than all the way.
-    #[arg(skip)]
+    /// Graph optimisation: off (as exported), basic, extended (operators fused), all
+    #[arg(long = "optimization", value_name = "L", default_value_t)]
     pub optimisation: Optimisation,
 }
 
@@ -94,6 +95,9 @@ impl RuntimeOptions {
             map.insert("cuda-graph".to_owned(), "true".to_owned());
         }
         map.extend(self.dla.map(|core| ("dla".to_owned(), core.to_string())));
+        if self.optimisation != Optimisation::default() {
+            map.insert("optimization".to_owned(), self.optimisation.to_string());
+        }
         map
     }
 }
@@ -321,7 +325,8 @@ impl Overrides {
             setup.cruise = cruise;
         }
         if let Some(network) = &self.network {
-            setup.line.network = Some(Arc::new(self::network(scenario, network)?));
+            let network = Some(network).filter(|name| *name != scenario::NO_NETWORK);
+            setup.line.network = network.map(|name| self::network(scenario, name)).transpose()?.map(Arc::new);
         }
         Ok(setup)
     }
@@ -337,6 +342,9 @@ fn network(scenario: &scenario::Scenario, text: &str) -> Result<timing::Network>
 
 /// A scenario with the network of a name in it; with that of a log only where it is at hand.
 pub fn over(scenario: &scenario::Scenario, text: &str) -> Result<scenario::Scenario> {
+    if text == scenario::NO_NETWORK && scenario.latency.network.is_none() {
+        return Ok(scenario.clone());
+    }
     let mut name = text.to_owned();
     if text.starts_with('{') {
         let logged = network(scenario, text)?;

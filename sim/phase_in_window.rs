@@ -88,6 +88,7 @@ impl Mapper {
             cruise: None,
             speed: 1.0,
             runtime: String::new(),
+            graph: String::new(),
             ..settings.clone()
         };
         if self.settings.as_ref() != Some(&about) {

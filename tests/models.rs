@@ -113,6 +113,11 @@ fn a_level_can_be_measured_by_itself() {
     let output = deadtime(&args);
     assert!(matches!(output.status.code(), Some(0 | 3)), "{}", stderr(&output));
     assert_eq!(json(&output)["optimization"], "off");
+    // What drives can be run so, too; what it computes stays the same, up to rounding.
+    for level in ["off", "extended"] {
+        let run = ["run", "lesson", "--latency", "fixed:50", "--optimization", level, "--json"];
+        assert_eq!(json(&deadtime(&run))["outcome"], "goal", "{level}");
+    }
     let output = deadtime(&["measure", "pilot", "--optimization", "some"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("off, basic, extended or all"), "{}", stderr(&output));

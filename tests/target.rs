@@ -296,6 +296,23 @@ fn a_near_network_is_in_time_and_a_far_one_is_not() {
 }
 
 #[test]
+fn no_network_takes_that_of_the_scenario_away_and_a_log_knows() {
+    let (_keep, dir) = folder();
+    let (mine, log) = (dir.join("mine.toml"), dir.join("run.mcap"));
+    let lesson = std::fs::read_to_string("scenarios/lesson.toml").expect("the lesson");
+    std::fs::write(&mine, lesson.replace("[latency]", "[latency]\nnetwork = \"wifi-busy\"")).expect("written");
+    let digest = |args: &[&str]| {
+        let output = deadtime(&[&["run"], args, &["--latency", "fixed:40", "--seed", "2", "--json"]].concat());
+        json(&output)["digest"].clone()
+    };
+    let without = digest(&[text(&mine), "--network", "none", "--log", text(&log)]);
+    assert_eq!(without, digest(&["lesson"]));
+    assert_ne!(without, digest(&[text(&mine)]));
+    let replayed = deadtime(&["replay", text(&log), "--json"]);
+    assert_eq!((replayed.status.code(), &json(&replayed)["digest"]), (Some(0), &without), "{}", stderr(&replayed));
+}
+
+#[test]
 fn a_run_over_a_network_of_ones_own_replays_without_its_file() {
     let (_keep, dir) = folder();
     let (file, log) = (dir.join("mine.toml"), dir.join("run.mcap"));

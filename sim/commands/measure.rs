@@ -34,9 +34,6 @@ pub struct Args {
     /// Frames in each inference
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub batch: usize,
-    /// Graph optimisation: off, basic, extended, all
-    #[arg(long, value_name = "L", default_value_t)]
-    pub optimization: Optimisation,
     /// Write the trace here, for --latency replay:FILE
     #[arg(long, value_name = "TRACE")]
     pub out: Option<PathBuf>,
@@ -91,7 +88,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         model: args.model.clone(),
         sha256: info.model.sha256.clone(),
         runtime,
-        optimization: args.optimization,
+        optimization: args.runtime.optimisation,
         hz: args.hz,
         batch: args.batch,
         samples: measurement.samples.len(),
@@ -114,7 +111,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 fn engine_here(args: &Args) -> Result<Box<dyn Engine>> {
     let path = assets::model(&args.model);
-    let options = runtime::Options { batch: args.batch, optimisation: args.optimization, ..args.runtime.options() };
+    let options = runtime::Options { batch: args.batch, ..args.runtime.options() };
     let engine = runtime::load(&path, &options).into_diagnostic();
     engine.wrap_err_with(|| format!("the model {} cannot be run", path.display()))
 }

@@ -15,7 +15,7 @@ use timing::{Source, Trace};
 use view::labs::{LabSheet, Settling, SettlingState};
 use view::phase::MapState;
 use view::snapshot::Blaming;
-use view::{Choice, Launched, Launcher, Memory, OpenedLog, Settings, ViewOptions};
+use view::{Choice, Choices, Launched, Launcher, Memory, OpenedLog, Settings, ViewOptions};
 
 use super::{Args, DEFAULT, run::complaints};
 use crate::blame_in_window::Accuser;
@@ -111,7 +111,11 @@ pub fn open(args: Args) -> Result<ExitCode> {
     if args.runtime.runtime != Requested::Auto {
         settings.runtime = args.runtime.runtime.to_string();
     }
-    let Overrides { model, latency, schedule, deadline, compensation, cruise, network: _ } = args.overrides;
+    if args.runtime.optimisation != Optimisation::default() {
+        settings.graph = args.runtime.optimisation.to_string();
+    }
+    let Overrides { model, latency, schedule, deadline, compensation, cruise, network } = args.overrides;
+    settings.link = network.or(settings.link);
     settings.model = model.or(settings.model);
     settings.latency = latency.unwrap_or(settings.latency);
     settings.schedule = schedule.unwrap_or(settings.schedule);
@@ -197,6 +201,9 @@ impl Root {
         {
             return Err(gone(Path::new(model)));
         }
+        if let Some(link) = settings.link.as_deref().filter(|link| *link != scenario::NO_NETWORK) {
+            scenario::network(link).map_err(|error| error.to_string())?;
+        }
         match &settings.latency {
             Latency::Replay(path) if !path.exists() => Err(gone(path)),
             _ => Ok(()),
@@ -259,6 +266,7 @@ impl Root {
         self.mapper.refine(false);
         let (scenario, logged) = load(&self.settler, &settings.scenario)?;
         let network = logged.as_ref().and_then(|header| header.overrides.get("network").cloned());
+        let network = settings.link.clone().or(network);
         let overrides = Overrides {
             model: settings.model.clone(),
             latency: Some(settings.latency.clone()),
@@ -266,14 +274,14 @@ impl Root {
             deadline: settings.deadline_ms,
             compensation: Some(settings.compensation),
             cruise: settings.cruise,
-            network: network.or_else(|| self.network.clone()),
+            network,
         };
         let mut setup = overrides.setup(&scenario, settings.seed)?;
         if let Some(header) = &logged {
             setup.name.clone_from(&header.scenario_name);
         }
         let runtime = settings.runtime.parse().map_err(|e| miette!("{e}"))?;
-        let optimisation = self.settler.optimisation(&settings.scenario)?;
+        let optimisation = settings.graph.parse().map_err(|e| miette!("{e}"))?;
         let options = RuntimeOptions { runtime, optimisation, ..self.runtime.clone() };
         self.pace = setup.line.capture.rate.hz();
         let batch = episode::batch_size(setup.line.schedule);
@@ -311,6 +319,8 @@ impl Root {
             seed: header.seed,
             model: overrides.model,
             runtime: header.runtime_requested.clone(),
+            graph: header.runtime_options.get("optimization").cloned().unwrap_or_else(|| Optimisation::All.to_string()),
+            link: None,
             latency: header.latency.parse().map_err(|why| miette!("the log's latency: {why}"))?,
             schedule: setup.line.schedule,
             cruise: Some(setup.cruise),
@@ -372,6 +382,65 @@ fn summary(episode: &Episode, labels: &Labels, failures: &[String]) -> Summary {
     summary
 }
 
+fn scenarios() -> Vec<Choice> {
+    let paths = scenario::find_scenarios([assets::root().join("scenarios")]);
+    let mut choices: Vec<Choice> = paths
+        .iter()
+        .filter_map(|path| scenario::load(path).ok())
+        .map(|s| Choice { id: s.name().to_owned(), title: s.name().to_owned(), description: s.title.clone() })
+        .collect();
+    // The lesson first: it is where a student begins.
+    choices.sort_by_key(|choice| (choice.id != super::DEFAULT, choice.id.clone()));
+    choices
+}
+
+fn models() -> Vec<Choice> {
+    let shipped = assets::models().into_iter().map(|name| (name, "a network that ships"));
+    let without = [("expert", "sees the exact world in line of sight"), ("straight", "sees nothing")];
+    shipped
+        .chain(without.map(|(name, what)| (name.to_owned(), what)))
+        .map(|(id, what)| Choice { title: id.clone(), id, description: what.to_owned() })
+        .collect()
+}
+
+fn runtimes() -> Vec<Choice> {
+    let rungs = Rung::ALL.map(|rung| (rung.to_string(), String::new()));
+    std::iter::once(("auto".to_owned(), "the best that works here".to_owned()))
+        .chain(rungs)
+        .map(|(id, description)| Choice { title: id.clone(), id, description })
+        .collect()
+}
+
+fn graphs() -> Vec<Choice> {
+    let hint = |level| match level {
+        Optimisation::Off => "the graph as it was exported",
+        Optimisation::Basic => "constants folded, what does nothing left out",
+        Optimisation::Extended => "operators fused",
+        Optimisation::All => "operators fused, memory laid out",
+    };
+    let choice = |level: Optimisation| Choice {
+        id: level.to_string(),
+        title: level.to_string(),
+        description: hint(level).into(),
+    };
+    Optimisation::ALL.into_iter().rev().map(choice).collect()
+}
+
+/// Modelled networks between robot and device.
+fn links() -> Vec<Choice> {
+    let none = Choice {
+        id: scenario::NO_NETWORK.into(),
+        title: scenario::NO_NETWORK.into(),
+        description: "the device is on the robot".into(),
+    };
+    let modelled = scenario::networks().into_iter().map(|network| Choice {
+        title: network.name.clone(),
+        id: network.name,
+        description: network.label,
+    });
+    std::iter::once(none).chain(modelled).collect()
+}
+
 /// Devices that can be modelled: those with published numbers, then those of the roofline, in each of their modes.
 fn devices() -> Vec<Choice> {
     let latency = |latency: Latency| latency.to_string();
@@ -417,7 +486,9 @@ impl Launcher for Root {
             seed: loaded.seed,
             model: None,
             runtime: self.settler.runtime(scenario).unwrap_or_else(|| self.runtime.runtime.to_string()),
+            graph: self.settler.graph(scenario).unwrap_or(self.runtime.optimisation).to_string(),
             latency: setup.latency,
+            link: self.network.clone(),
             schedule: setup.line.schedule,
             cruise: None,
             compensation: setup.compensation,
@@ -426,37 +497,15 @@ impl Launcher for Root {
         })
     }
 
-    fn scenarios(&self) -> Vec<Choice> {
-        let paths = scenario::find_scenarios([assets::root().join("scenarios")]);
-        let mut choices: Vec<Choice> = paths
-            .iter()
-            .filter_map(|path| scenario::load(path).ok())
-            .map(|s| Choice { id: s.name().to_owned(), title: s.name().to_owned(), description: s.title.clone() })
-            .collect();
-        // The lesson first: it is where a student begins.
-        choices.sort_by_key(|choice| (choice.id != super::DEFAULT, choice.id.clone()));
-        choices
-    }
-
-    fn models(&self) -> Vec<Choice> {
-        let shipped = assets::models().into_iter().map(|name| (name, "a network that ships"));
-        let without = [("expert", "sees the exact world in line of sight"), ("straight", "sees nothing")];
-        shipped
-            .chain(without.map(|(name, what)| (name.to_owned(), what)))
-            .map(|(id, what)| Choice { title: id.clone(), id, description: what.to_owned() })
-            .collect()
-    }
-
-    fn runtimes(&self) -> Vec<Choice> {
-        let rungs = Rung::ALL.map(|rung| (rung.to_string(), String::new()));
-        std::iter::once(("auto".to_owned(), "the best that works here".to_owned()))
-            .chain(rungs)
-            .map(|(id, description)| Choice { title: id.clone(), id, description })
-            .collect()
-    }
-
-    fn devices(&self) -> Vec<Choice> {
-        devices()
+    fn choices(&self) -> Choices {
+        Choices {
+            scenarios: scenarios(),
+            models: models(),
+            runtimes: runtimes(),
+            graphs: graphs(),
+            links: links(),
+            devices: devices(),
+        }
     }
 
     fn source(&mut self, lane: usize, latency: &Latency) -> Result<Source, String> {
@@ -479,11 +528,11 @@ impl Launcher for Root {
     }
 
     fn phase_map(&mut self, settings: &Settings) -> MapState {
-        let Self { mapper, settler, network, .. } = self;
+        let Self { mapper, settler, .. } = self;
         mapper.map(settings, || {
             let (scenario, logged) = load(settler, &settings.scenario)?;
             let logged = logged.and_then(|header| header.overrides.get("network").cloned());
-            match logged.as_ref().or(network.as_ref()) {
+            match settings.link.as_ref().or(logged.as_ref()) {
                 Some(network) => over(&scenario, network),
                 None => Ok(scenario),
             }

@@ -45,7 +45,7 @@ pub use expect::{Bounds, Check, Critical, Expect, Facts, Outcome, Rate};
 pub use format::{Conditions, Scenario};
 pub use lab::{Lab, Metric, find_labs, lab_name, lab_schema, load_lab, parse_lab};
 pub use latency::{Compensation, Latency};
-pub use network::{network, networks};
+pub use network::{NO_NETWORK, network, networks};
 pub use number::{Number, Point};
 pub use profile::{profile, profiles};
 pub use read::{find_scenarios, load, parse, schema};

@@ -55,6 +55,9 @@ pub fn networks() -> Vec<Network> {
     read_file(FILE.0, FILE.1).unwrap_or_else(|e| panic!("built-in networks: {e}"))
 }
 
+/// The name of no network at all.
+pub const NO_NETWORK: &str = "none";
+
 /// The network of that name, without the sizes of what goes over it. Besides the built-in ones: `FILE.toml#NAME`, or
 /// `FILE.toml` where it holds just one.
 pub fn network(name: &str) -> Result<Network, ScenarioError> {
@@ -65,7 +68,7 @@ pub fn network(name: &str) -> Result<Network, ScenarioError> {
     if Path::new(path).extension().is_none_or(|extension| extension != "toml") {
         let known: Vec<String> = networks().into_iter().map(|network| network.name).collect();
         let guess = did_you_mean(nearest(name, known.iter().map(String::as_str)));
-        let help = format!("{guess}networks here: {}; or give FILE.toml#NAME", known.join(", "));
+        let help = format!("{guess}networks here: {NO_NETWORK}, {}; or give FILE.toml#NAME", known.join(", "));
         return Err(ScenarioError::file("network", format!("there is no network `{name}`"), help));
     }
     let mut found = read_file(path, &read_text(Path::new(path))?)?;
@@ -132,6 +135,12 @@ mod tests {
 
     #[test]
     fn mistakes_are_told() {
+        let course = |name: &str| {
+            let text =
+                format!("duration_s = 1\n[robot]\n[controller]\npilot = \"straight\"\n[latency]\nnetwork = \"{name}\"");
+            crate::parse(&text, "a.toml").unwrap().setup(0).unwrap().line.network
+        };
+        assert!(course("wifi").is_some() && course(NO_NETWORK).is_none());
         let error = network("lt").unwrap_err();
         assert!(error.help_line().starts_with("did you mean `lte`?"), "{}", error.help_line());
         assert!(network("nowhere.toml").unwrap_err().message().contains("cannot be read"));

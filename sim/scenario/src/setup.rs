@@ -169,7 +169,8 @@ impl Scenario {
             None => Control::Event,
         };
         let line = &self.latency;
-        let network = line.network.as_ref().map(|name| crate::network(name)).transpose()?;
+        let network = line.network.as_ref().filter(|name| *name != crate::NO_NETWORK);
+        let network = network.map(|name| crate::network(name)).transpose()?;
         Ok(LineConfig {
             capture: Clock { rate, phase },
             control,

@@ -43,8 +43,7 @@ pub(crate) struct Shots(pub std::path::PathBuf);
 ///
 /// Bevy and its window library panic where there is no display: see [`crate::probe`].
 pub fn run(launcher: Box<dyn Launcher>, start: Settings, options: ViewOptions) -> Result<(), ViewError> {
-    let choices = [launcher.scenarios(), launcher.models(), launcher.runtimes(), launcher.devices()];
-    let mut desk = Desk::new(start.clone(), choices);
+    let mut desk = Desk::new(start.clone(), launcher.choices());
     desk.labs.sheets = launcher.labs();
     desk.hint = options.first;
     desk.toast = options.note;

@@ -145,7 +145,7 @@ fn blamed(
             let ms = tens(critical - CLEAR);
             let from = verdict.forked_s;
             let text = format!("What if {ms:.0} ms from {from:.1} s on?");
-            button(&text, [Action::Scrub(from), Action::Latency(of(ms)), Action::Pause])
+            button(&text, [Action::WhatIfFrom(from, of(ms))])
         })),
         (_, Latency::Fixed(ms) | Latency::Service(ms)) if *ms >= 20.0 => {
             let ms = tens(ms / 2.0);
@@ -273,7 +273,7 @@ fn hint(press: &Press) -> Option<&'static str> {
     let Press::Act(actions) = press else { return None };
     match actions.first()? {
         Action::WhatIf(_) => Some("Another robot in the same world, beside this one, from the start"),
-        Action::Scrub(_) => Some("Time forks there, and another robot goes on beside this one"),
+        Action::WhatIfFrom(..) => Some("Time forks there, and another robot goes on beside this one"),
         _ => None,
     }
 }

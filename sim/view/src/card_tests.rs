@@ -69,7 +69,7 @@ fn a_report_for_a_terminal_is_read_without_one() {
 
 #[test]
 fn a_failure_leads_back() {
-    let mut desk = Desk::new(settings(), [vec![], vec![], vec![], vec![]]);
+    let mut desk = Desk::new(settings(), crate::Choices::default());
     desk.follow(&Snapshot { run: 1, phase: Phase::Live, ..Snapshot::empty(settings()) });
     desk.act(Action::Model("broken".into()));
     let failed = Snapshot { phase: Phase::Failed("no such model".into()), ..Snapshot::empty(settings()) };
@@ -102,7 +102,7 @@ fn whose_fault_it_was_is_one_press_away_and_leads_on_to_what_would_have_helped()
     let card = ended(&ending(Outcome::Collision), &settings, &Blaming::Told(told));
     assert!(card.blame.unwrap().0.contains("62 ms less"));
     // Where the answer was found: from the start it would be another run.
-    let what_if = vec![Action::Scrub(2.125), Action::Latency(Latency::Fixed(130.0)), Action::Pause];
+    let what_if = vec![Action::WhatIfFrom(2.125, Latency::Fixed(130.0))];
     let what_if = ("What if 130 ms from 2.1 s on?".to_owned(), Press::Act(what_if));
     assert!(card.buttons.contains(&what_if), "{:?}", card.buttons);
     // A goal is nobody's fault.

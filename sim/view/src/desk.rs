@@ -11,7 +11,7 @@ use crate::labs::LabDesk;
 use crate::sim_thread::{Knob, Order};
 use crate::snapshot::{Phase, Snapshot};
 use crate::undo::{Past, difference};
-use crate::{Choice, Instrument, Settings, Stretch, dropped, theme};
+use crate::{Choice, Choices, Instrument, Settings, Stretch, dropped, theme};
 
 /// What a person can do. Keys, panels, cards and scripts all speak in these.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +46,10 @@ pub enum Action {
     Model(String),
     /// The runtime; starts anew.
     Runtime(String),
+    /// How far the graph is rewritten; starts anew.
+    Graph(String),
+    /// The modelled network between robot and device, or the scenario's own; starts anew.
+    Link(Option<String>),
     /// The device's queue rule; starts anew.
     Schedule(Schedule),
     /// From above, or along.
@@ -80,6 +84,8 @@ pub enum Action {
     Race(Box<Settings>),
     /// The present settings with this latency, beside what there is, and all from the start.
     WhatIf(Latency),
+    /// The same from this moment on, seconds: time forks there and goes on.
+    WhatIfFrom(f64, Latency),
     /// Look at this moment, seconds.
     Scrub(f64),
     /// Look so many seconds further on, or back.
@@ -135,6 +141,10 @@ pub struct Desk {
     pub models: Vec<Choice>,
     /// What can be picked.
     pub runtimes: Vec<Choice>,
+    /// What can be picked.
+    pub graphs: Vec<Choice>,
+    /// What can be picked.
+    pub links: Vec<Choice>,
     /// What can be picked; each `id` is a latency as it is typed.
     pub devices: Vec<Choice>,
     /// Whether time stands still.
@@ -182,8 +192,8 @@ pub struct Desk {
 
 impl Desk {
     /// The desk of a window that is about to launch `settings`.
-    pub fn new(settings: Settings, choices: [Vec<Choice>; 4]) -> Self {
-        let [scenarios, models, runtimes, devices] = choices;
+    pub fn new(settings: Settings, choices: Choices) -> Self {
+        let Choices { scenarios, models, runtimes, graphs, links, devices } = choices;
         Self {
             settings,
             run: 0,
@@ -191,6 +201,8 @@ impl Desk {
             scenarios,
             models,
             runtimes,
+            graphs,
+            links,
             devices,
             paused: false,
             from_above: false,
@@ -422,6 +434,14 @@ impl Desk {
                 self.settings.runtime = runtime;
                 self.launch();
             }
+            Action::Graph(graph) => {
+                self.settings.graph = graph;
+                self.launch();
+            }
+            Action::Link(link) => {
+                self.settings.link = link;
+                self.launch();
+            }
             Action::Schedule(schedule) => {
                 self.settings.schedule = schedule;
                 self.launch();
@@ -486,6 +506,12 @@ impl Desk {
             }
             Action::WhatIf(latency) => {
                 self.take(Action::Race(Box::new(Settings { latency, ..self.settings.clone() })));
+            }
+            Action::WhatIfFrom(secs, latency) => {
+                self.take(Action::Scrub(secs));
+                self.take(Action::Latency(latency));
+                self.paused = false;
+                self.tell(Order::Pause(false));
             }
             Action::Scrub(secs) => {
                 // A moment that is looked at stands still.

@@ -8,7 +8,9 @@ pub(crate) fn settings() -> Settings {
         seed: 3,
         model: None,
         runtime: "auto".into(),
+        graph: "all".into(),
         latency: Latency::Fixed(100.0),
+        link: None,
         schedule: Schedule::Newest,
         cruise: Some(2.0),
         compensation: Compensation::Hold,
@@ -19,7 +21,31 @@ pub(crate) fn settings() -> Settings {
 
 pub(crate) fn desk() -> Desk {
     let choice = |id: &str| Choice { id: id.into(), title: id.into(), description: String::new() };
-    Desk::new(settings(), [vec![choice("lesson"), choice("crowd")], vec![], vec![], vec![]])
+    Desk::new(settings(), Choices { scenarios: vec![choice("lesson"), choice("crowd")], ..Choices::default() })
+}
+
+#[test]
+fn what_would_have_been_is_forked_and_goes_on_though_the_run_is_over() {
+    let mut desk = desk();
+    desk.over = true;
+    desk.act(Action::WhatIfFrom(2.1, Latency::Fixed(80.0)));
+    let expected = [
+        Order::Pause(true),
+        Order::Scrub(SimTime::ZERO + Span::from_secs(2.1)),
+        Order::Change(Knob::Latency(Latency::Fixed(80.0))),
+        Order::Pause(false),
+    ];
+    assert_eq!((desk.take_orders(), desk.paused), (expected.into(), false));
+}
+
+#[test]
+fn a_link_and_a_graph_start_anew() {
+    let mut desk = desk();
+    desk.act(Action::Link(Some("wifi-busy".into())));
+    desk.act(Action::Graph("off".into()));
+    let orders = desk.take_orders();
+    let Some(Order::Launch(settings)) = orders.last() else { panic!("{orders:?}") };
+    assert_eq!((settings.link.as_deref(), settings.graph.as_str()), (Some("wifi-busy"), "off"));
 }
 
 #[test]

@@ -29,7 +29,7 @@ struct State {
 
 /// Actions take effect as they do in the window.
 fn harness() -> Harness<'static, State> {
-    let mut desk = Desk::new(settings(), [vec![], vec![], vec![], vec![]]);
+    let mut desk = Desk::new(settings(), crate::Choices::default());
     desk.labs.sheets = vec![sheet("First"), sheet("Second")];
     desk.act(Action::Labs);
     let mut harness = Harness::builder().with_size([360.0, 900.0]).build_ui_state(
@@ -128,7 +128,7 @@ fn a_right_prediction_is_marked_and_a_failure_is_told() {
 
 #[test]
 fn escape_closes_the_labs_before_the_window() {
-    let mut desk = Desk::new(settings(), [vec![], vec![], vec![], vec![]]);
+    let mut desk = Desk::new(settings(), crate::Choices::default());
     desk.act(Action::Labs);
     desk.act(Action::Escape);
     assert!(!desk.labs.open && !desk.quit);

@@ -48,12 +48,14 @@ fn path(place: usize) -> Color32 {
 }
 
 /// What a lane's settings are called, where they differ from another's.
-fn fields(settings: &Settings) -> [(&'static str, String); 7] {
+fn fields(settings: &Settings) -> [(&'static str, String); 9] {
     let unset = || "the scenario's".to_owned();
     [
         ("model", settings.model.clone().unwrap_or_else(unset)),
         ("runtime", settings.runtime.clone()),
+        ("graph", settings.graph.clone()),
         ("latency", settings.latency.to_string()),
+        ("link", settings.link.clone().unwrap_or_else(unset)),
         ("schedule", settings.schedule.to_string()),
         ("cruise", settings.cruise.map_or_else(unset, |cruise| format!("{cruise} m/s"))),
         ("if late", settings.compensation.to_string()),
@@ -226,6 +228,12 @@ pub(crate) fn race_menu(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
             });
         });
     }
+    ui.menu_button("another link (modelled)", |ui| {
+        for choice in &desk.links {
+            let text = format!("{}: {}", choice.title, choice.description);
+            entry(ui, &text, Settings { link: Some(choice.id.clone()), ..own.clone() });
+        }
+    });
     ui.menu_button("another queue rule", |ui| {
         for (schedule, hint) in panel::schedules() {
             entry(ui, &format!("{schedule}: {hint}"), Settings { schedule, ..own.clone() });
@@ -239,6 +247,12 @@ pub(crate) fn race_menu(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
     ui.menu_button("another runtime", |ui| {
         for choice in &desk.runtimes {
             entry(ui, &choice.title, Settings { runtime: choice.id.clone(), ..own.clone() });
+        }
+    });
+    ui.menu_button("another graph optimisation", |ui| {
+        for choice in &desk.graphs {
+            let text = format!("{}: {}", choice.title, choice.description);
+            entry(ui, &text, Settings { graph: choice.id.clone(), ..own.clone() });
         }
     });
 }

@@ -4,7 +4,7 @@ use bevy_egui::egui::{self, DragValue, RichText, Slider, Ui};
 use scenario::Latency;
 
 use crate::desk::LATENCY_MAX;
-use crate::panel::{lines, pick};
+use crate::panel::{labelled, lines, pick};
 use crate::{Action, Choice, Desk, theme};
 
 /// Draws the controls; what a person does there is added to `actions`.
@@ -68,6 +68,24 @@ pub(crate) fn latency(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
         let field = DragValue::new(&mut ms).range(1.0..=2000.0).speed(1.0).suffix(" ms").max_decimals(0);
         if ui.add_enabled(on, field).changed() || toggled {
             actions.push(Action::Deadline(on.then_some(ms)));
+        }
+    });
+    if !desk.links.is_empty() {
+        link(ui, desk, actions);
+    }
+}
+
+/// The modelled network between robot and device.
+fn link(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
+    let own = Choice {
+        id: String::new(),
+        title: "the scenario's".into(),
+        description: "As the scenario says; most have none".into(),
+    };
+    let choices: Vec<Choice> = std::iter::once(own).chain(desk.links.iter().cloned()).collect();
+    labelled(ui, "link", |ui| {
+        if let Some(link) = pick(ui, "link", &choices, desk.settings.link.as_deref().unwrap_or_default()) {
+            actions.push(Action::Link(Some(link).filter(|link| !link.is_empty())));
         }
     });
 }

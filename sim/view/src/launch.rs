@@ -24,8 +24,12 @@ pub struct Settings {
     pub model: Option<String>,
     /// The runtime, by the `id` of a [`Choice`].
     pub runtime: String,
+    /// How far its graph is rewritten before it runs, by the `id` of a [`Choice`].
+    pub graph: String,
     /// Where the latency comes from.
     pub latency: Latency,
+    /// The modelled network between robot and device, by the `id` of a [`Choice`]; the scenario's own if `None`.
+    pub link: Option<String>,
     /// The device's queue rule.
     pub schedule: Schedule,
     /// The speed wanted on a free course, m/s; the scenario's own if `None`.
@@ -73,6 +77,23 @@ pub struct OpenedLog {
     pub cut: Option<u64>,
 }
 
+/// What can be picked, in the order of the lists.
+#[derive(Clone, Debug, Default)]
+pub struct Choices {
+    /// Scenarios.
+    pub scenarios: Vec<Choice>,
+    /// Networks.
+    pub models: Vec<Choice>,
+    /// Runtimes.
+    pub runtimes: Vec<Choice>,
+    /// How far graphs are rewritten.
+    pub graphs: Vec<Choice>,
+    /// Modelled networks between robot and device.
+    pub links: Vec<Choice>,
+    /// Devices that can be modelled: each [`Choice::id`] is a [`Latency`] as it is typed.
+    pub devices: Vec<Choice>,
+}
+
 /// Sets runs up. Lives on the simulation thread, so it may take its time; the window shows that it loads.
 pub trait Launcher: Send {
     /// Sets a run up in a lane, one of at most four places. `reuse` is what answered the requests of the last run there. An error says
@@ -90,17 +111,8 @@ pub trait Launcher: Send {
     /// The scenario's own settings, for when it is picked.
     fn settings(&mut self, scenario: &str) -> Result<Settings, String>;
 
-    /// What can be picked as a scenario.
-    fn scenarios(&self) -> Vec<Choice>;
-
-    /// What can be picked as a network.
-    fn models(&self) -> Vec<Choice>;
-
-    /// What can be picked as a runtime.
-    fn runtimes(&self) -> Vec<Choice>;
-
-    /// Devices that can be modelled: each [`Choice::id`] is a [`Latency`] as it is typed.
-    fn devices(&self) -> Vec<Choice>;
+    /// What can be picked.
+    fn choices(&self) -> Choices;
 
     /// What a latency means, for a change while the run of a lane goes on.
     fn source(&mut self, lane: usize, latency: &Latency) -> Result<Source, String>;

@@ -61,7 +61,7 @@ pub use app::run;
 pub use desk::{Action, Desk};
 pub use gauge::Gauge;
 pub use instrument::Instrument;
-pub use launch::{Choice, Kept, Launched, Launcher, OpenedLog, Settings, ViewError, ViewOptions};
+pub use launch::{Choice, Choices, Kept, Launched, Launcher, OpenedLog, Settings, ViewError, ViewOptions};
 pub use memory::Memory;
 pub use probe::probe;
 pub use script::{Cue, Script};

@@ -42,7 +42,11 @@ struct Run {
     seed: u64,
     model: Option<String>,
     runtime: String,
+    #[serde(default)]
+    graph: Option<String>,
     latency: String,
+    #[serde(default)]
+    link: Option<String>,
     schedule: String,
     cruise: Option<f64>,
     compensation: String,
@@ -103,10 +107,22 @@ impl Memory {
 
 impl Run {
     fn of(settings: &Settings) -> Self {
-        let Settings { scenario, seed, model, runtime, latency, schedule, cruise, compensation, deadline_ms, speed } =
-            settings.clone();
-        let (latency, schedule, compensation) = (latency.to_string(), schedule.to_string(), compensation.to_string());
-        Self { scenario, seed, model, runtime, latency, schedule, cruise, compensation, deadline_ms, speed }
+        let Settings { scenario, seed, model, runtime, graph, latency, link, schedule, .. } = settings.clone();
+        let Settings { cruise, compensation, deadline_ms, speed, .. } = *settings;
+        Self {
+            scenario,
+            seed,
+            model,
+            runtime,
+            graph: Some(graph),
+            latency: latency.to_string(),
+            link,
+            schedule: schedule.to_string(),
+            cruise,
+            compensation: compensation.to_string(),
+            deadline_ms,
+            speed,
+        }
     }
 
     fn settings(&self) -> Result<Settings, String> {
@@ -122,6 +138,8 @@ impl Run {
             seed: self.seed,
             model: self.model.clone(),
             runtime: self.runtime.clone(),
+            graph: self.graph.clone().unwrap_or_else(|| "all".into()),
+            link: self.link.clone(),
             latency: read("latency", &self.latency)?,
             schedule: read("schedule", &self.schedule)?,
             cruise: positive("cruise", self.cruise)?,

@@ -27,6 +27,8 @@ pub(crate) fn panel(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut
     });
     ui.add_space(2.0);
     egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+        // So that all of it is seen in a small window.
+        ui.spacing_mut().item_spacing.y = 4.0;
         run(ui, desk, snapshot, actions);
         section(ui, "Latency");
         latency::latency(ui, desk, actions);
@@ -189,7 +191,7 @@ pub(crate) fn pick(ui: &mut Ui, salt: &str, choices: &[Choice], now: &str) -> Op
 /// The width of the words before a control.
 const WORD: f32 = 62.0;
 
-fn labelled<R>(ui: &mut Ui, word: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
+pub(crate) fn labelled<R>(ui: &mut Ui, word: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
     ui.horizontal(|ui| {
         let left = Layout::left_to_right(Align::Center);
         ui.allocate_ui_with_layout(egui::vec2(WORD, 22.0), left, |ui| {
@@ -266,9 +268,21 @@ fn network(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Acti
         }
     });
     labelled(ui, "runtime", |ui| {
-        if let Some(runtime) = pick(ui, "runtime", &desk.runtimes, &desk.settings.runtime) {
-            actions.push(Action::Runtime(runtime));
-        }
+        let half = (ui.available_width() - ui.spacing().item_spacing.x) / 2.0;
+        ui.allocate_ui(egui::vec2(half, 22.0), |ui| {
+            if let Some(runtime) = pick(ui, "runtime", &desk.runtimes, &desk.settings.runtime) {
+                actions.push(Action::Runtime(runtime));
+            }
+        });
+        let hint =
+            "How far the runtime rewrites the network's graph before it runs it; what it computes stays the same";
+        ui.scope(|ui| {
+            if let Some(graph) = pick(ui, "graph", &desk.graphs, &desk.settings.graph) {
+                actions.push(Action::Graph(graph));
+            }
+        })
+        .response
+        .on_hover_text(hint);
     });
     labelled(ui, "schedule", |ui| {
         let now = desk.settings.schedule;

@@ -30,7 +30,7 @@ struct State {
 }
 
 fn harness(map: Option<PhaseMap>, work: MapWork) -> Harness<'static, State> {
-    let desk = Desk::new(settings(), [vec![], vec![], vec![], vec![]]);
+    let desk = Desk::new(settings(), crate::Choices::default());
     let scene = Some(crate::window::tests::scene());
     let map = MapState { shown: map.map(Arc::new), work };
     let snapshot = Snapshot { map, scene, ..Snapshot::empty(settings()) };

@@ -3,7 +3,7 @@
 //! ```text
 //! until 1.2          # play to 1.2 s of the run, exactly, and stop there
 //! key L              # press a key, by its cap
-//! latency fixed:200  # or: cruise, compensation, speed, scenario, deadline, seed, model, runtime, schedule
+//! latency fixed:200  # or: cruise, compensation, speed, scenario, deadline, seed, model, runtime, graph, link, schedule
 //! frames 3           # let the window draw so many frames
 //! shot driving       # a picture, driving.png
 //! film crash         # begin a film, crash.gif; then `cut` ends it and waits until it is written
@@ -12,7 +12,8 @@
 //! drop a/net.onnx    # as if the file were dropped on the window
 //! lab 2              # open the second lab; then `predict 1`, `settle`, `run 2` (open its second run)
 //! settled            # wait until it is
-//! fork               # a second future from here; then `lane 1` (look at the first), `what-if fixed:80` (a lane more, from the start)
+//! fork               # a second future from here; then `lane 1` (look at the first)
+//! what-if fixed:80   # a lane more, from the start; `what-if fixed:80 2.1`: forked at 2.1 s
 //! look 1.5           # at this moment of the run, and stand there
 //! open run.mcap      # a log
 //! key B              # whose fault was it? then `blamed`: wait until it is known
@@ -108,7 +109,12 @@ fn cue(line: &str) -> Result<Cue, String> {
         "run" => Cue::Act(Action::LabRun(value::<usize>(rest)?.saturating_sub(1))),
         "fork" => Cue::Act(Action::Fork),
         "lane" => Cue::Act(Action::Lane(value::<usize>(rest)?.saturating_sub(1))),
-        "what-if" => Cue::Act(Action::WhatIf(value(rest)?)),
+        "what-if" => Cue::Act(match rest.split_once(char::is_whitespace) {
+            None => Action::WhatIf(value(rest)?),
+            Some((latency, from)) => Action::WhatIfFrom(value(from.trim())?, value(latency)?),
+        }),
+        "link" => Cue::Act(Action::Link((rest != "scenario").then(|| rest.to_owned()))),
+        "graph" => Cue::Act(Action::Graph(rest.to_owned())),
         "look" => Cue::Act(Action::Scrub(value(rest)?)),
         "open" => Cue::Act(Action::OpenLog(rest.into())),
         "blamed" => Cue::Blamed,

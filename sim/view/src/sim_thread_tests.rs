@@ -7,7 +7,7 @@ use timing::{Schedule, ServiceTime, SimTime, Source, Span};
 
 use super::*;
 use crate::snapshot::{Blaming, Phase};
-use crate::{Choice, Kept, Launched};
+use crate::{Choices, Kept, Launched};
 
 const COURSE: &str = r#"
     title = "A box on the way"
@@ -93,20 +93,8 @@ impl Launcher for Course {
         Ok(Settings { scenario: scenario.into(), ..crate::desk::tests::settings() })
     }
 
-    fn scenarios(&self) -> Vec<Choice> {
-        vec![]
-    }
-
-    fn models(&self) -> Vec<Choice> {
-        vec![]
-    }
-
-    fn runtimes(&self) -> Vec<Choice> {
-        vec![]
-    }
-
-    fn devices(&self) -> Vec<Choice> {
-        vec![]
+    fn choices(&self) -> Choices {
+        Choices::default()
     }
 
     fn source(&mut self, _: usize, latency: &Latency) -> Result<Source, String> {

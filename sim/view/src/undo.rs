@@ -72,6 +72,8 @@ pub(crate) fn difference(old: &Settings, new: &Settings) -> String {
     tell("seed", old.seed != new.seed, new.seed.to_string());
     tell("model", old.model != new.model, or(new.model.clone(), "of the scenario"));
     tell("runtime", old.runtime != new.runtime, new.runtime.clone());
+    tell("graph", old.graph != new.graph, new.graph.clone());
+    tell("link", old.link != new.link, or(new.link.clone(), "of the scenario"));
     tell("latency", old.latency != new.latency, new.latency.to_string());
     tell("schedule", old.schedule != new.schedule, new.schedule.to_string());
     tell("cruise", old.cruise != new.cruise, or(new.cruise.map(|v| format!("{v:.1} m/s")), "of the scenario"));

@@ -223,7 +223,7 @@ const CAP: f32 = 96.0;
 
 /// The first steps, for whoever sees the window for the first time.
 fn first_steps(ui: &mut Ui) {
-    ui.set_max_width(450.0);
+    ui.set_max_width(470.0);
     ui.label(RichText::new("A neural network drives this robot.").heading());
     ui.label("What it decides comes late. Pick \"fixed\" on the left, drag the latency, and see what lateness does.");
     ui.label(theme::small("Space: pause.  R: run again.  G: guided experiments.  H: all keys.  Esc: close this."));

@@ -80,7 +80,15 @@ pub(crate) fn scene() -> Scene {
 fn harness(size: [f32; 2], settings: Settings, phase: Phase) -> Harness<'static, State> {
     let scenarios = choices(&["lesson", "braking", "a scenario with a name that is far too long for the list"]);
     let devices = choices(&["profile:jetson-orin-nano", "device:agx-orin@15w"]);
-    let desk = Desk::new(settings.clone(), [scenarios, choices(&["pilot"]), choices(&["auto", "rten"]), devices]);
+    let choices = crate::Choices {
+        scenarios,
+        models: choices(&["pilot"]),
+        runtimes: choices(&["auto", "rten"]),
+        graphs: choices(&["all", "off"]),
+        links: choices(&["none", "wifi-busy"]),
+        devices,
+    };
+    let desk = Desk::new(settings.clone(), choices);
     let snapshot = Snapshot {
         run: 1,
         phase,
@@ -351,7 +359,7 @@ fn the_card_tells_whose_fault_it_was() {
     harness.get_by_label_contains("62 ms less");
     harness.get_by_label("What if 30 ms from 2.0 s on?").click();
     harness.run_steps(2);
-    assert!(harness.state().actions.contains(&Action::Latency(Latency::Fixed(30.0))));
+    assert_eq!(harness.state().actions.last(), Some(&Action::WhatIfFrom(2.0, Latency::Fixed(30.0))));
 }
 
 /// What has the keyboard.

@@ -340,7 +340,7 @@ pub struct LatencyLine {
     pub link_out_ms: f64,
     /// Device to robot, ms
     pub link_back_ms: f64,
-    /// A modelled network between robot and device: wifi, wifi-busy, lte, 5g, 5g-edge, cloud-near, cloud-far, or FILE.toml#NAME
+    /// A modelled network between robot and device: none, wifi, wifi-busy, lte, 5g, 5g-edge, cloud-near, cloud-far, or FILE.toml#NAME
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<String>,
     /// What one frame puts on that network, bytes; the scan and the depth image as 32-bit floats if absent

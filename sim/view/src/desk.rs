@@ -312,7 +312,7 @@ impl Desk {
     fn launch(&mut self) {
         self.clear();
         let settings = self.settings.clone();
-        self.tell(Order::Launch(settings));
+        self.tell(Order::Launch(settings.into()));
     }
 
     /// Launches these settings.

@@ -84,7 +84,7 @@ fn a_reset_launches_what_the_controls_show() {
     desk.act(Action::Cruise(1.5));
     desk.act(Action::Reset);
     let wanted = Settings { latency: Latency::Fixed(40.0), cruise: Some(1.5), ..settings() };
-    assert_eq!(desk.take_orders(), [Order::Pause(false), Order::Launch(wanted)]);
+    assert_eq!(desk.take_orders(), [Order::Pause(false), Order::Launch(wanted.into())]);
 }
 
 #[test]

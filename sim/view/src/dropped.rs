@@ -123,7 +123,7 @@ mod tests {
             desk.act(Action::Dropped(paths(&["/my/net.onnx"])));
         }
         let wanted = Settings { model: Some("/my/net.onnx".into()), latency: Latency::Measured, ..settings() };
-        assert_eq!(desk.take_orders(), [Order::Launch(wanted)]);
+        assert_eq!(desk.take_orders(), [Order::Launch(wanted.into())]);
         assert_eq!(desk.models.iter().filter(|choice| choice.id == "/my/net.onnx" && choice.title == "net").count(), 1);
         desk.act(Action::Undo);
         assert_eq!(desk.settings, settings());

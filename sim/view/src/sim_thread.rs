@@ -22,7 +22,7 @@ use crate::{Launcher, Settings};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Order {
     /// Set this run up and start it.
-    Launch(Settings),
+    Launch(Box<Settings>),
     /// Set a scenario up with its own settings and start it.
     Open(String),
     /// Stop or let go.

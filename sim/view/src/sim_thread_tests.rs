@@ -216,10 +216,10 @@ fn a_failure_is_said_and_got_over() {
             .unwrap();
     let failed = wait(&thread, "failure", |s| matches!(s.phase, Phase::Failed(_)));
     assert_eq!(failed.phase, Phase::Failed("found no scenario `bax`; expected box".into()));
-    tell(&thread, Order::Launch(settings(8.0)));
+    tell(&thread, Order::Launch(settings(8.0).into()));
     wait(&thread, "end", over);
     // A change that cannot be made is a notice, and the run goes on.
-    tell(&thread, Order::Launch(settings(0.1)));
+    tell(&thread, Order::Launch(settings(0.1).into()));
     wait(&thread, "start", |s| s.phase == Phase::Live);
     tell(&thread, Order::Change(Knob::Latency(Latency::Measured)));
     let told = wait(&thread, "notice", |s| !s.notice.is_empty());
@@ -334,7 +334,7 @@ fn a_race_is_from_the_start_and_in_step() {
     assert!(two.scene.as_ref().unwrap().now.secs() < 0.1);
     assert_eq!(two.lanes[1].differs, ["latency fixed:5"]);
     // A new seed is for all; closing one leaves the other as it goes.
-    tell(&thread, Order::Launch(Settings { seed: 9, ..two.settings.clone() }));
+    tell(&thread, Order::Launch(Settings { seed: 9, ..two.settings.clone() }.into()));
     let three = wait(&thread, "seed", |s| s.run == 3 && s.lanes.len() == 2);
     assert_eq!(three.settings.seed, 9);
     tell(&thread, Order::Close(1));

@@ -46,10 +46,10 @@ fn what_starts_anew_is_taken_back_by_a_launch() {
     desk.act(Action::Undo);
     desk.act(Action::Undo);
     let launches = desk.take_orders();
-    assert_eq!(launches.last(), Some(&Order::Launch(settings())));
+    assert_eq!(launches.last(), Some(&Order::Launch(settings().into())));
     desk.act(Action::Redo);
     desk.act(Action::Redo);
-    assert_eq!(desk.take_orders().last(), Some(&Order::Launch(both)));
+    assert_eq!(desk.take_orders().last(), Some(&Order::Launch(both.into())));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_scenario_is_left_with_all_that_had_been_set() {
     let _ = desk.take_orders();
     desk.act(Action::Undo);
     let was = Settings { compensation: Compensation::Predict, ..settings() };
-    assert_eq!(desk.take_orders(), [Order::Launch(was)]);
+    assert_eq!(desk.take_orders(), [Order::Launch(was.into())]);
 }
 
 #[test]

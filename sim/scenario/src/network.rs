@@ -134,13 +134,18 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told() {
+    fn no_network_has_a_name_too() {
         let course = |name: &str| {
-            let text =
-                format!("duration_s = 1\n[robot]\n[controller]\npilot = \"straight\"\n[latency]\nnetwork = \"{name}\"");
+            let text = format!(
+                "title = 'a'\nduration_s = 1\n[robot]\n[controller]\npilot = 'straight'\n[latency]\nnetwork = '{name}'"
+            );
             crate::parse(&text, "a.toml").unwrap().setup(0).unwrap().line.network
         };
         assert!(course("wifi").is_some() && course(NO_NETWORK).is_none());
+    }
+
+    #[test]
+    fn mistakes_are_told() {
         let error = network("lt").unwrap_err();
         assert!(error.help_line().starts_with("did you mean `lte`?"), "{}", error.help_line());
         assert!(network("nowhere.toml").unwrap_err().message().contains("cannot be read"));

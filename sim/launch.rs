@@ -341,6 +341,7 @@ fn network(scenario: &scenario::Scenario, text: &str) -> Result<timing::Network>
 }
 
 /// A scenario with the network of a name in it; with that of a log only where it is at hand.
+#[cfg(feature = "window")]
 pub fn over(scenario: &scenario::Scenario, text: &str) -> Result<scenario::Scenario> {
     if text == scenario::NO_NETWORK && scenario.latency.network.is_none() {
         return Ok(scenario.clone());

@@ -214,7 +214,7 @@ fn ran(run: &Run, scenario: &Scenario, readings: Vec<Reading>, supply: Supply) -
             episodes: n,
             model: setup.pilot.name().to_owned(),
             runtime: readings.first().map_or_else(|| "none".into(), |reading| reading.runtime.clone()),
-            latency: setup.latency.to_string(),
+            latency: named(&setup.latency),
             kind,
             network: setup.line.network.as_ref().map(|network| network.name.clone()),
             service_ms: LatencyMs::of(times),
@@ -233,6 +233,14 @@ fn ran(run: &Run, scenario: &Scenario, readings: Vec<Reading>, supply: Supply) -
         .filter_map(|metric| Some((metric.name(), ran.number(metric, scenario::lab::Over::Median)?)))
         .collect();
     Ok(ran)
+}
+
+/// A latency as it is typed; a trace lies beside the lab, so its name says enough.
+fn named(latency: &Latency) -> String {
+    match latency {
+        Latency::Replay(path) => format!("replay:{}", path.file_name().unwrap_or_default().display()),
+        other => other.to_string(),
+    }
 }
 
 /// What a source is worth.

@@ -62,13 +62,11 @@ pub fn missing() -> Option<String> {
 
 /// `deadtime __probe-window`.
 pub fn probe() -> Result<ExitCode> {
-    match view::probe() {
-        Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(reason) => {
-            eprintln!("reason: {reason}");
-            Ok(ExitCode::FAILURE)
-        }
+    let reason = view::probe();
+    if let Err(reason) = &reason {
+        eprintln!("reason: {reason}");
     }
+    view::leave(u8::from(reason.is_err()))
 }
 
 /// Opens the window and stays until it is closed.
@@ -134,7 +132,7 @@ pub fn open(args: Args) -> Result<ExitCode> {
         ..defaults
     };
     view::run(Box::new(root), settings, options).into_diagnostic()?;
-    Ok(ExitCode::SUCCESS)
+    view::leave(0)
 }
 
 /// Times of a network alone on the machine, before a window or anything else loads it.

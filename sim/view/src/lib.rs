@@ -63,7 +63,7 @@ pub use gauge::Gauge;
 pub use instrument::Instrument;
 pub use launch::{Choice, Choices, Kept, Launched, Launcher, OpenedLog, Settings, ViewError, ViewOptions};
 pub use memory::Memory;
-pub use probe::probe;
+pub use probe::{leave, probe};
 pub use script::{Cue, Script};
 pub use sim_thread::{Knob, Order};
 pub use waterfall::Stretch;

@@ -136,17 +136,7 @@ pub struct Desk {
     /// The last settings that could be launched.
     worked: Option<Settings>,
     /// What can be picked.
-    pub scenarios: Vec<Choice>,
-    /// What can be picked.
-    pub models: Vec<Choice>,
-    /// What can be picked.
-    pub runtimes: Vec<Choice>,
-    /// What can be picked.
-    pub graphs: Vec<Choice>,
-    /// What can be picked.
-    pub links: Vec<Choice>,
-    /// What can be picked; each `id` is a latency as it is typed.
-    pub devices: Vec<Choice>,
+    pub choices: Choices,
     /// Whether time stands still.
     pub paused: bool,
     /// Whether the camera looks from above.
@@ -193,17 +183,11 @@ pub struct Desk {
 impl Desk {
     /// The desk of a window that is about to launch `settings`.
     pub fn new(settings: Settings, choices: Choices) -> Self {
-        let Choices { scenarios, models, runtimes, graphs, links, devices } = choices;
         Self {
             settings,
             run: 0,
             worked: None,
-            scenarios,
-            models,
-            runtimes,
-            graphs,
-            links,
-            devices,
+            choices,
             paused: false,
             from_above: false,
             eye: None,
@@ -396,7 +380,7 @@ impl Desk {
             Action::Faster => self.play(self.settings.speed * 2.0),
             Action::Reset => self.launch(),
             Action::Scenario(index) => {
-                if let Some(choice) = self.scenarios.get(index) {
+                if let Some(choice) = self.choices.scenarios.get(index) {
                     self.open(choice.id.clone());
                 }
             }
@@ -457,13 +441,13 @@ impl Desk {
                 Err(why) => self.toast = why,
             },
             Action::OpenModel(path) => {
-                let id = offer(&mut self.models, &path, "dropped");
+                let id = offer(&mut self.choices.models, &path, "dropped");
                 self.settings.model = Some(id);
                 self.settings.latency = Latency::Measured;
                 self.launch();
             }
             Action::OpenScenario(path) => {
-                let id = offer(&mut self.scenarios, &path, "dropped");
+                let id = offer(&mut self.choices.scenarios, &path, "dropped");
                 self.open(id);
             }
             Action::Dark => self.mode = self.mode.other(),

@@ -98,7 +98,7 @@ pub(crate) fn direct(
             director.rest = SETTLE;
         }
         Cue::Scenario(id) => {
-            match desk.scenarios.iter().position(|choice| choice.id == id) {
+            match desk.choices.scenarios.iter().position(|choice| choice.id == id) {
                 Some(index) => desk.act(crate::Action::Scenario(index)),
                 None => println!("{}", serde_json::json!({ "error": format!("no scenario `{id}`") })),
             }

@@ -124,7 +124,10 @@ mod tests {
         }
         let wanted = Settings { model: Some("/my/net.onnx".into()), latency: Latency::Measured, ..settings() };
         assert_eq!(desk.take_orders(), [Order::Launch(wanted.into())]);
-        assert_eq!(desk.models.iter().filter(|choice| choice.id == "/my/net.onnx" && choice.title == "net").count(), 1);
+        assert_eq!(
+            desk.choices.models.iter().filter(|choice| choice.id == "/my/net.onnx" && choice.title == "net").count(),
+            1
+        );
         desk.act(Action::Undo);
         assert_eq!(desk.settings, settings());
     }
@@ -132,12 +135,12 @@ mod tests {
     #[test]
     fn a_scenario_is_opened_and_can_be_picked_again() {
         let mut desk = desk();
-        let before = desk.scenarios.len();
+        let before = desk.choices.scenarios.len();
         for _ in 0..2 {
             desk.act(Action::Dropped(paths(&["/my/course.toml"])));
         }
         assert_eq!(desk.take_orders(), [Order::Open("/my/course.toml".into())]);
-        assert_eq!(desk.scenarios.len(), before + 1);
+        assert_eq!(desk.choices.scenarios.len(), before + 1);
         desk.act(Action::Scenario(before));
         assert_eq!(desk.take_orders(), [Order::Open("/my/course.toml".into())]);
     }

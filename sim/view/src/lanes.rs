@@ -202,7 +202,7 @@ pub(crate) fn race_menu(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
         }
     };
     ui.menu_button("another network", |ui| {
-        for choice in &desk.models {
+        for choice in &desk.choices.models {
             entry(ui, &choice.title, Settings { model: Some(choice.id.clone()), ..own.clone() });
         }
     });
@@ -217,10 +217,10 @@ pub(crate) fn race_menu(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
         }
         entry(ui, "measured here", Settings { latency: Latency::Measured, ..own.clone() });
     });
-    if !desk.devices.is_empty() {
+    if !desk.choices.devices.is_empty() {
         ui.menu_button("another device (modelled)", |ui| {
             egui::ScrollArea::vertical().max_height(320.0).show(ui, |ui| {
-                for Choice { id, title, .. } in &desk.devices {
+                for Choice { id, title, .. } in &desk.choices.devices {
                     if let Ok(latency) = id.parse() {
                         entry(ui, title, Settings { latency, ..own.clone() });
                     }
@@ -229,7 +229,7 @@ pub(crate) fn race_menu(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
         });
     }
     ui.menu_button("another link (modelled)", |ui| {
-        for choice in &desk.links {
+        for choice in &desk.choices.links {
             let text = format!("{}: {}", choice.title, choice.description);
             entry(ui, &text, Settings { link: Some(choice.id.clone()), ..own.clone() });
         }
@@ -245,12 +245,12 @@ pub(crate) fn race_menu(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
         }
     });
     ui.menu_button("another runtime", |ui| {
-        for choice in &desk.runtimes {
+        for choice in &desk.choices.runtimes {
             entry(ui, &choice.title, Settings { runtime: choice.id.clone(), ..own.clone() });
         }
     });
     ui.menu_button("another graph optimisation", |ui| {
-        for choice in &desk.graphs {
+        for choice in &desk.choices.graphs {
             let text = format!("{}: {}", choice.title, choice.description);
             entry(ui, &text, Settings { graph: choice.id.clone(), ..own.clone() });
         }

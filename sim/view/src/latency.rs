@@ -11,7 +11,7 @@ use crate::{Action, Choice, Desk, theme};
 pub(crate) fn latency(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
     let now = &desk.settings.latency;
     let ms = desk.latency_ms().unwrap_or(100.0);
-    let device: Option<Latency> = desk.devices.first().and_then(|choice| choice.id.parse().ok());
+    let device: Option<Latency> = desk.choices.devices.first().and_then(|choice| choice.id.parse().ok());
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 2.0;
         ui.spacing_mut().button_padding.x = 2.0;
@@ -52,7 +52,7 @@ pub(crate) fn latency(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
     });
     match now {
         Latency::Zero | Latency::Fixed(_) | Latency::Service(_) => slider(ui, desk, ms, actions),
-        Latency::Profile(_) | Latency::Device(_) => devices(ui, &desk.devices, now, actions),
+        Latency::Profile(_) | Latency::Device(_) => devices(ui, &desk.choices.devices, now, actions),
         Latency::Measured => {
             ui.label(theme::small("The network's own time on this machine. L and K set a fixed one instead."));
         }
@@ -70,7 +70,7 @@ pub(crate) fn latency(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
             actions.push(Action::Deadline(on.then_some(ms)));
         }
     });
-    if !desk.links.is_empty() {
+    if !desk.choices.links.is_empty() {
         link(ui, desk, actions);
     }
 }
@@ -82,7 +82,7 @@ fn link(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
         title: "the scenario's".into(),
         description: "As the scenario says; most have none".into(),
     };
-    let choices: Vec<Choice> = std::iter::once(own).chain(desk.links.iter().cloned()).collect();
+    let choices: Vec<Choice> = std::iter::once(own).chain(desk.choices.links.iter().cloned()).collect();
     labelled(ui, "link", |ui| {
         if let Some(link) = pick(ui, "link", &choices, desk.settings.link.as_deref().unwrap_or_default()) {
             actions.push(Action::Link(Some(link).filter(|link| !link.is_empty())));

@@ -74,7 +74,7 @@ fn section(ui: &mut Ui, title: &str) {
 
 /// Scenario, seed, and the buttons of a player.
 fn run(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
-    let current = desk.scenarios.iter().find(|choice| choice.id == desk.settings.scenario);
+    let current = desk.choices.scenarios.iter().find(|choice| choice.id == desk.settings.scenario);
     let title = current.map_or_else(|| named(&desk.settings.scenario), |choice| choice.title.clone());
     ComboBox::from_id_salt("scenario")
         .width(ui.available_width())
@@ -82,7 +82,7 @@ fn run(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>)
         .selected_text(title)
         .height(320.0)
         .show_ui(ui, |ui| {
-            for (index, choice) in desk.scenarios.iter().enumerate() {
+            for (index, choice) in desk.choices.scenarios.iter().enumerate() {
                 let key = if index < 9 { format!("{}  ", index + 1) } else { "    ".into() };
                 let picked = choice.id == desk.settings.scenario;
                 let row = ui.selectable_label(picked, format!("{key}{}", choice.title));
@@ -262,7 +262,8 @@ fn driving(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Acti
 /// Model, runtime, schedule.
 fn network(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
     labelled(ui, "model", |ui| {
-        if let Some(model) = pick(ui, "model", &desk.models, desk.settings.model.as_deref().unwrap_or("the scenario's"))
+        if let Some(model) =
+            pick(ui, "model", &desk.choices.models, desk.settings.model.as_deref().unwrap_or("the scenario's"))
         {
             actions.push(Action::Model(model));
         }
@@ -270,14 +271,14 @@ fn network(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Acti
     labelled(ui, "runtime", |ui| {
         let half = (ui.available_width() - ui.spacing().item_spacing.x) / 2.0;
         ui.allocate_ui(egui::vec2(half, 22.0), |ui| {
-            if let Some(runtime) = pick(ui, "runtime", &desk.runtimes, &desk.settings.runtime) {
+            if let Some(runtime) = pick(ui, "runtime", &desk.choices.runtimes, &desk.settings.runtime) {
                 actions.push(Action::Runtime(runtime));
             }
         });
         let hint =
             "How far the runtime rewrites the network's graph before it runs it; what it computes stays the same";
         ui.scope(|ui| {
-            if let Some(graph) = pick(ui, "graph", &desk.graphs, &desk.settings.graph) {
+            if let Some(graph) = pick(ui, "graph", &desk.choices.graphs, &desk.settings.graph) {
                 actions.push(Action::Graph(graph));
             }
         })

@@ -182,7 +182,7 @@ fn strip(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action
 
 /// All that can be done, by what it is for.
 fn help(ui: &mut Ui, desk: &Desk) {
-    let digits = desk.scenarios.len().min(9);
+    let digits = desk.choices.scenarios.len().min(9);
     let digits = (digits > 0).then(|| (format!("1 .. {digits}"), "scenario".to_owned()));
     let other = |group: Group| -> Vec<(String, String)> {
         let rows: &[(&str, &str)] = match group {

@@ -325,19 +325,18 @@ impl Overrides {
             setup.cruise = cruise;
         }
         if let Some(network) = &self.network {
-            let network = Some(network).filter(|name| *name != scenario::NO_NETWORK);
-            setup.line.network = network.map(|name| self::network(scenario, name)).transpose()?.map(Arc::new);
+            setup.line.network = self::network(scenario, network)?.map(Arc::new);
         }
         Ok(setup)
     }
 }
 
 /// The network of a name. A log holds the network itself, so that it does not depend on a file.
-fn network(scenario: &scenario::Scenario, text: &str) -> Result<timing::Network> {
+fn network(scenario: &scenario::Scenario, text: &str) -> Result<Option<timing::Network>> {
     if text.starts_with('{') {
         return serde_json::from_str(text).into_diagnostic().wrap_err("the network in the log cannot be read");
     }
-    Ok(scenario.loaded(scenario::network(text)?))
+    Ok(scenario::network(text)?.map(|network| scenario.loaded(network)))
 }
 
 /// A scenario with the network of a name in it; with that of a log only where it is at hand.
@@ -347,11 +346,13 @@ pub fn over(scenario: &scenario::Scenario, text: &str) -> Result<scenario::Scena
         return Ok(scenario.clone());
     }
     let mut name = text.to_owned();
-    if text.starts_with('{') {
-        let logged = network(scenario, text)?;
+    if text.starts_with('{')
+        && let Some(logged) = network(scenario, text)?
+    {
         let timing::Network { frame_bytes, answer_bytes, .. } = logged;
-        let known = scenario::network(&logged.name).map(|known| timing::Network { frame_bytes, answer_bytes, ..known });
-        if known.ok().as_ref() != Some(&logged) {
+        let known = scenario::network(&logged.name).ok().flatten();
+        let known = known.map(|known| timing::Network { frame_bytes, answer_bytes, ..known });
+        if known.as_ref() != Some(&logged) {
             return Err(miette!("the log's network `{}` is not one of those that are here", logged.name));
         }
         name = logged.name;

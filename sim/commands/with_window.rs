@@ -199,7 +199,7 @@ impl Root {
         {
             return Err(gone(Path::new(model)));
         }
-        if let Some(link) = settings.link.as_deref().filter(|link| *link != scenario::NO_NETWORK) {
+        if let Some(link) = settings.link.as_deref() {
             scenario::network(link).map_err(|error| error.to_string())?;
         }
         match &settings.latency {

@@ -242,7 +242,7 @@ impl Scenario {
             let bytes = bytes.map(|bytes| bytes as f64);
             self.optional(&format!("latency.{key}"), bytes, 1.0..=1e9, "bytes")?;
         }
-        if let Some(name) = line.network.as_ref().filter(|name| !name.contains(".toml") && *name != crate::NO_NETWORK)
+        if let Some(name) = line.network.as_ref().filter(|name| !name.contains(".toml"))
             && let Err(unknown) = crate::network(name)
         {
             return Err(self.error("latency.network", unknown.message(), unknown.help_line()));

@@ -59,10 +59,13 @@ pub fn networks() -> Vec<Network> {
 pub const NO_NETWORK: &str = "none";
 
 /// The network of that name, without the sizes of what goes over it. Besides the built-in ones: `FILE.toml#NAME`, or
-/// `FILE.toml` where it holds just one.
-pub fn network(name: &str) -> Result<Network, ScenarioError> {
+/// `FILE.toml` where it holds just one. `None` for [`NO_NETWORK`].
+pub fn network(name: &str) -> Result<Option<Network>, ScenarioError> {
+    if name == NO_NETWORK {
+        return Ok(None);
+    }
     if let Some(network) = networks().into_iter().find(|network| network.name == name) {
-        return Ok(network);
+        return Ok(Some(network));
     }
     let (path, wanted) = name.split_once('#').map_or((name, None), |(path, wanted)| (path, Some(wanted)));
     if Path::new(path).extension().is_none_or(|extension| extension != "toml") {
@@ -74,7 +77,7 @@ pub fn network(name: &str) -> Result<Network, ScenarioError> {
     let mut found = read_file(path, &read_text(Path::new(path))?)?;
     found.retain(|network| wanted.is_none_or(|wanted| network.name == wanted));
     if found.len() == 1 {
-        return Ok(found.remove(0));
+        return Ok(found.pop());
     }
     let message = format!("found {} networks for `{name}`; expected one", found.len());
     Err(ScenarioError::file(path, message, format!("name one of them: {path}#NAME")))
@@ -129,7 +132,7 @@ mod tests {
                 "{}",
                 preset.name
             );
-            assert_eq!(network(&preset.name).unwrap(), *preset);
+            assert_eq!(network(&preset.name).unwrap().as_ref(), Some(preset));
         }
     }
 

@@ -169,8 +169,7 @@ impl Scenario {
             None => Control::Event,
         };
         let line = &self.latency;
-        let network = line.network.as_ref().filter(|name| *name != crate::NO_NETWORK);
-        let network = network.map(|name| crate::network(name)).transpose()?;
+        let network = line.network.as_ref().map(|name| crate::network(name)).transpose()?.flatten();
         Ok(LineConfig {
             capture: Clock { rate, phase },
             control,

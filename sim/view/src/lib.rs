@@ -57,13 +57,13 @@ mod waterfall;
 mod window;
 mod work;
 
-pub use app::run;
+pub use app::{leave, run};
 pub use desk::{Action, Desk};
 pub use gauge::Gauge;
 pub use instrument::Instrument;
 pub use launch::{Choice, Choices, Kept, Launched, Launcher, OpenedLog, Settings, ViewError, ViewOptions};
 pub use memory::Memory;
-pub use probe::{leave, probe};
+pub use probe::probe;
 pub use script::{Cue, Script};
 pub use sim_thread::{Knob, Order};
 pub use waterfall::Stretch;

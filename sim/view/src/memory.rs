@@ -42,10 +42,8 @@ struct Run {
     seed: u64,
     model: Option<String>,
     runtime: String,
-    #[serde(default)]
     graph: Option<String>,
     latency: String,
-    #[serde(default)]
     link: Option<String>,
     schedule: String,
     cruise: Option<f64>,

@@ -1,6 +1,5 @@
 //! Whether a window can be opened here, tried in earnest: event loop, surface, adapter, two frames.
 
-use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
@@ -49,16 +48,6 @@ pub fn probe() -> Result<(), String> {
         _ if said.is_empty() => Err("the window library gave up without a reason".into()),
         _ => Err(reason(&said)),
     }
-}
-
-/// Ends the process, once all is said and written. Graphics drivers leave something to run at its end, and unload themselves
-/// before: of twenty windows that were closed well, one ended in a crash of Mesa's.
-pub fn leave(code: u8) -> ! {
-    let _ = std::io::stdout().flush();
-    #[cfg(unix)]
-    signal_hook::low_level::exit(code.into());
-    #[cfg(not(unix))]
-    std::process::exit(code.into())
 }
 
 /// What a panic of Bevy's or winit's means to a person.

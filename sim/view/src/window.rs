@@ -65,9 +65,9 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
     let ctx = ui.ctx().clone();
     let painter = ctx.layer_painter(LayerId::new(Order::Background, Id::new("callouts"))).with_clip_rect(scene);
     let card = card::card(snapshot, desk).filter(|_| !desk.card_closed);
+    let narrow = scene.width() < hud::NARROW;
+    let several = snapshot.lanes.len() > 1;
     if let Some(of) = &snapshot.scene {
-        let narrow = scene.width() < hud::NARROW;
-        let several = snapshot.lanes.len() > 1;
         let height = |id: &str| ctx.memory(|memory| memory.area_rect(Id::new(id))).map_or(76.0, |rect| rect.height());
         if !desk.help {
             let shown = [
@@ -117,7 +117,7 @@ pub(crate) fn window(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, callouts: &[
     if let Some(card) = card {
         // Below the robot, which is in the middle.
         let mut bottom = scene.center_bottom() - egui::vec2(0.0, 16.0);
-        if snapshot.lanes.len() > 1 && scene.width() >= hud::NARROW {
+        if several && !narrow {
             // And beside the list of lanes.
             let list = ctx.memory(|memory| memory.area_rect(Id::new("lanes"))).map_or(0.0, |rect| rect.right());
             bottom.x = bottom.x.max(list + 22.0 + card::WIDTH / 2.0);

@@ -160,9 +160,10 @@ fn undetermined(hit: &str, split: &Split, from_start: &Split) -> String {
     let start: usize = from_start.values().sum();
     let most = from_start.iter().max_by_key(|(_, n)| **n);
     let most = most.filter(|(verdict, n)| agree(**n, start) && **verdict != Verdict::NoCollision);
-    most.map_or(why.clone(), |(verdict, n)| {
-        format!("{why} Changed from the start on, {n} of {start} say {}.", verdict.label())
-    })
+    match most {
+        Some((verdict, n)) => format!("{why} Changed from the start on, {n} of {start} say {}.", verdict.label()),
+        None => why,
+    }
 }
 
 #[cfg(test)]

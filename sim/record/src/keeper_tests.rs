@@ -121,7 +121,7 @@ fn a_disk_that_hangs_is_never_waited_for() {
         keeper.push(copy);
         longest = longest.max(began.elapsed());
     }
-    assert!(longest < Duration::from_millis(500), "a push took {longest:?}");
+    assert!(longest < Duration::from_secs(2), "a push took {longest:?}");
     let problem = keeper.kept().problem.unwrap();
     assert!(problem.contains("did not keep up"), "{problem}");
     // Lets the thread go on, so that the keeper can end.

@@ -107,10 +107,10 @@ fn submit_waits_try_submit_does_not_and_nothing_is_lost() {
 #[test]
 fn recv_gives_up_in_time_and_the_result_comes_later() {
     let mut worker = worker();
-    worker.submit(job(1, 80.0));
+    worker.submit(job(1, 1000.0));
     let start = Instant::now();
     assert!(worker.recv(Duration::from_millis(5)).is_none());
-    assert!(start.elapsed() < Duration::from_millis(60));
+    assert!(start.elapsed() < Duration::from_millis(900));
     assert_eq!(worker.recv(LONG).unwrap().id, 1);
 }
 

@@ -1,10 +1,13 @@
 //! Broken scenarios: each is refused at once, with the place, what was found and a remedy.
 
+mod support;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use scenario::{find_scenarios, load};
+use support::timed;
 
 /// File, line and column of the caret, message, how the help line begins.
 #[rustfmt::skip]
@@ -101,11 +104,4 @@ fn what_is_no_scenario_file_is_said() {
     assert!(missing.1.starts_with("did you mean `") && missing.1.contains("no_beams.toml"), "{missing:?}");
     assert!(message(&folder()).0.contains("is not an ordinary file"));
     assert!(message(Path::new("/dev/zero")).0.contains("is not an ordinary file"));
-}
-
-#[expect(clippy::disallowed_methods, reason = "how long an error message takes is a promise, too")]
-fn timed<T>(f: impl FnOnce() -> T) -> (T, Duration) {
-    let start = std::time::Instant::now();
-    let value = f();
-    (value, start.elapsed())
 }

@@ -1,10 +1,13 @@
 //! Scenario files as nobody would write them: whatever is done to a text, it is read or refused, soon and without a panic.
 
+mod support;
+
 use std::path::Path;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use scenario::{find_scenarios, parse};
+use support::timed;
 
 /// The shipped scenarios and the broken ones.
 fn texts() -> Vec<String> {
@@ -98,7 +101,7 @@ proptest! {
                 text = mutate(&text, kind, at, value, pick[1].get::<String>(&texts));
             }
         }
-        let took = timed(|| match parse(&text, "mutated.toml") {
+        let ((), took) = timed(|| match parse(&text, "mutated.toml") {
             // A seed may still find no room or put the robot into something; it may not panic.
             Ok(scenario) => drop(scenario.setup(seed)),
             Err(error) => {
@@ -108,13 +111,6 @@ proptest! {
         });
         prop_assert!(took < Duration::from_secs(1), "{took:?}\n{text}");
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "how long an error message takes is a promise, too")]
-fn timed(f: impl FnOnce()) -> Duration {
-    let start = std::time::Instant::now();
-    f();
-    start.elapsed()
 }
 
 #[test]
@@ -135,7 +131,7 @@ fn the_largest_scenarios_are_set_up_within_a_second() {
         format!("{}title = 1", "x.".repeat(100_000)),
         "#".repeat(1 << 20),
     ] {
-        let took = timed(|| drop(parse(&text, "large.toml").and_then(|scenario| scenario.setup(1))));
+        let ((), took) = timed(|| drop(parse(&text, "large.toml").and_then(|scenario| scenario.setup(1))));
         assert!(took < Duration::from_secs(1), "{took:?} for {}", &text[..text.len().min(300)]);
     }
 }

@@ -142,7 +142,7 @@ fn a_latency_that_a_person_set_on_the_way_is_held_in_the_forks() {
         setup: crate::support::setup("braking", 0),
         source: Source::ZERO,
         edits: vec![Edit { at: SimTime(500_000_000), change: later }],
-        network: None,
+        networks: std::collections::BTreeMap::new(),
     };
     let inquiry = Inquiry { window: Span::from_secs(1.5), replicas: 2, jobs: 1 };
     let none = |_: &str| Err("there is no network".to_owned());
@@ -165,7 +165,7 @@ fn a_latency_changed_after_the_obstacle_was_seen_is_told_as_a_scale() {
             setup: crate::support::setup("braking", 0),
             source: Source::Fixed(Span::from_ms(200.0)),
             edits: vec![Edit { at: SimTime((ms * 1e6) as i64), change }],
-            network: None,
+            networks: std::collections::BTreeMap::new(),
         };
         blame(&accused, &inquiry, &none, &()).expect("a run").expect("a collision")
     };
@@ -175,6 +175,32 @@ fn a_latency_changed_after_the_obstacle_was_seen_is_told_as_a_scale() {
     assert!(after.critical_scale.is_some_and(|scale| (0.6..0.8).contains(&scale)), "{:?}", after.critical_scale);
     assert!(after.intervals.iter().all(|interval| interval.from_ms.is_none()), "{:?}", after.intervals);
     assert!(after.text().contains("times the durations"), "{}", after.text());
+}
+
+#[test]
+fn who_took_over_on_the_way_is_to_blame_and_not_who_drove_before() {
+    use episode::{Change, Edit, NewPilot};
+    use scenario::PilotSpec;
+    use study::{Accused, Inquiry, Verdict, blame};
+    use timing::{SimTime, Source, Span};
+    let took_over = |first, second, ms: f64| {
+        let new = NewPilot { pilot: second, runtime: String::new(), graph: String::new() };
+        let accused = Accused {
+            setup: scenario::Setup { pilot: first, ..crate::support::setup("braking", 0) },
+            source: Source::Fixed(Span::from_ms(ms)),
+            edits: vec![Edit { at: SimTime(900_000_000), change: Change::Pilot(new) }],
+            networks: std::collections::BTreeMap::new(),
+        };
+        // Time is forked before the edit, and after the wall came into sight.
+        let inquiry = Inquiry { window: Span::from_secs(1.5), replicas: 2, jobs: 1 };
+        blame(&accused, &inquiry, &|_| Err("there is no network".to_owned()), &()).expect("a run")
+    };
+    let blind = took_over(PilotSpec::Expert, PilotSpec::Straight, 20.0).expect("a collision");
+    assert_eq!(blind.verdict, Verdict::Model, "{:?}", blind.split);
+    assert_eq!(took_over(PilotSpec::Straight, PilotSpec::Expert, 20.0), None, "it stops in time");
+    // Too late for the expert: less latency would have helped, and so would the expert from the fork on.
+    let late = took_over(PilotSpec::Straight, PilotSpec::Expert, 400.0).expect("a collision");
+    assert_eq!((late.verdict, late.latency_changed), (Verdict::Joint, true), "{:?}", late.split);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `deadtime blame`: whose fault a collision was.
 #![allow(clippy::disallowed_methods, reason = "it tells how long it took")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -196,25 +197,35 @@ fn inferences(accused: &Accused, inquiry: &Inquiry) -> f64 {
     (replicas + fork * 50.0) / inquiry.jobs as f64
 }
 
-/// Looks at the network once, for what it is fed and how long it takes.
-fn accused(runtime: &RuntimeOptions, mut setup: Setup, source: Source, edits: Vec<episode::Edit>) -> Result<Found> {
-    let (mut network, mut inference_s) = (None, None);
-    if let PilotSpec::Network { model } = &setup.pilot {
-        let mut engine = engine(model, &runtime.options())?;
-        let contract = fit(&engine.info().model, &setup.world.robot).into_diagnostic()?;
-        network = contract.map(|contract| (model.clone(), contract));
-        let (inputs, mut outputs) = (synthetic_inputs(&engine.info().model, 1, 0), Vec::new());
-        let each = (0..3).filter_map(|_| Some(engine.infer(&inputs, &mut outputs).ok()?.total().secs()));
-        inference_s = each.reduce(f64::min);
+/// Looks at each network once, for what it is fed and how long it takes.
+fn accused(runtime: &RuntimeOptions, mut setup: Setup, source: Source, mut edits: Vec<episode::Edit>) -> Result<Found> {
+    let (mut networks, mut inference_s) = (BTreeMap::new(), None::<f64>);
+    let later = edits.iter_mut().filter_map(|edit| match &mut edit.change {
+        Change::Pilot(new) => Some(&mut new.pilot),
+        _ => None,
+    });
+    for pilot in std::iter::once(&mut setup.pilot).chain(later) {
+        if let PilotSpec::Network { model } = pilot
+            && !networks.contains_key(model)
+        {
+            let mut engine = engine(model, &runtime.options())?;
+            let contract = fit(&engine.info().model, &setup.world.robot).into_diagnostic()?;
+            networks.extend(contract.map(|contract| (model.clone(), contract)));
+            let (inputs, mut outputs) = (synthetic_inputs(&engine.info().model, 1, 0), Vec::new());
+            let each = (0..3).filter_map(|_| Some(engine.infer(&inputs, &mut outputs).ok()?.total().secs()));
+            inference_s = each.reduce(f64::min).into_iter().chain(inference_s).reduce(f64::max);
+        }
+        // A surrogate's decisions are the expert's.
+        if pilot.model().is_some_and(|model| !networks.contains_key(model))
+            || matches!(pilot, PilotSpec::Surrogate { .. })
+        {
+            *pilot = PilotSpec::Expert;
+        }
     }
-    if network.as_ref().is_some_and(|(_, contract)| contract.needs_camera()) {
+    if networks.values().any(|contract| contract.needs_camera()) {
         setup.give_camera();
     }
-    // A surrogate's decisions are the expert's.
-    if network.is_none() && matches!(setup.pilot, PilotSpec::Network { .. } | PilotSpec::Surrogate { .. }) {
-        setup.pilot = PilotSpec::Expert;
-    }
-    Ok(Found { accused: Accused { setup, source, edits, network }, complaints: Vec::new(), inference_s })
+    Ok(Found { accused: Accused { setup, source, edits, networks }, complaints: Vec::new(), inference_s })
 }
 
 fn write(out: &Path, blame: &Blame) -> Result<()> {

@@ -177,6 +177,8 @@ struct Seat {
     failures: Vec<String>,
     /// How far the graph of the network at hand was rewritten.
     optimised: Optimisation,
+    /// What the log of that run says of it.
+    header: Option<record::Header>,
     /// The log that is looked at.
     opened: Option<PathBuf>,
     /// Finds out whose fault its collision was.
@@ -248,7 +250,14 @@ impl Root {
         place.map(Keeper::start).transpose().into_diagnostic()
     }
 
-    fn launch(&mut self, lane: usize, settings: &Settings, reuse: Option<Supply>) -> Result<Launched> {
+    /// Sets a run up in a lane; `from`: the lane that it forks from, whose log its own begins as.
+    fn launch(
+        &mut self,
+        lane: usize,
+        settings: &Settings,
+        reuse: Option<Supply>,
+        from: Option<usize>,
+    ) -> Result<Launched> {
         let keeper = match self.seats.get(&lane) {
             Some(seat) if seat.keeper.is_some() => None,
             _ => self.keeper(lane)?,
@@ -285,9 +294,19 @@ impl Root {
         let batch = episode::batch_size(setup.line.schedule);
         let launched = launch(setup, |model| self.worker(lane, model, &options, batch, reuse))?;
         let labels = launched.labels.clone();
+        let forked = from.and_then(|from| self.seats.get(&from)?.header.clone());
+        let header = match forked {
+            // What runs it from here on is this program on this machine.
+            Some(header) => {
+                let record::Header { deadtime, arch, .. } = record::Header::default();
+                record::Header { deadtime, arch, ..header }
+            }
+            None => header(&launched, &scenario, settings.seed, &overrides, &options),
+        };
         let seat = self.seats.entry(lane).or_default();
+        seat.header = Some(header.clone());
         if let Some(keeper) = &mut seat.keeper {
-            keeper.begin(header(&launched, &scenario, settings.seed, &overrides, &options));
+            keeper.begin(header);
         }
         seat.labels = Some(labels.clone());
         seat.setup = Some(launched.episode.setup().clone());
@@ -329,6 +348,7 @@ impl Root {
         let source = Source::Recorded { occupies: header.occupies };
         let mut episode = Episode::new(Arc::new(setup), source).into_diagnostic()?;
         episode.schedule_edits(recording.edits);
+        let logged = header.clone();
         let cut = (!recording.complete).then_some(recording.digests.len() as u64);
         let launched = Launched {
             episode,
@@ -338,7 +358,7 @@ impl Root {
             model_line: header.model,
             calibration: None,
         };
-        self.seats.insert(0, Seat { opened: Some(path), ..Seat::default() });
+        self.seats.insert(0, Seat { opened: Some(path), header: Some(logged), ..Seat::default() });
         Ok(OpenedLog { launched, cut })
     }
 }
@@ -465,7 +485,11 @@ fn devices() -> Vec<Choice> {
 
 impl Launcher for Root {
     fn launch(&mut self, lane: usize, settings: &Settings, reuse: Option<Supply>) -> Result<Launched, String> {
-        Root::launch(self, lane, settings, reuse).map_err(|report| format!("{report:?}"))
+        Root::launch(self, lane, settings, reuse, None).map_err(|report| format!("{report:?}"))
+    }
+
+    fn fork(&mut self, lane: usize, settings: &Settings, from: usize) -> Result<Launched, String> {
+        Root::launch(self, lane, settings, None, Some(from)).map_err(|report| format!("{report:?}"))
     }
 
     fn open_log(&mut self, path: &Path) -> Result<OpenedLog, String> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use plant::{Command, Observation, Piece, Plant};
-use scenario::{Compensation, Setup};
+use scenario::{Compensation, PilotSpec, Setup};
 use timing::{Chunks, Event, Fate, Frame, Line, Schedule, ServiceTime, SimTime, Source, Span};
 
 use crate::chunks::check_chunks;
@@ -100,30 +100,39 @@ impl Episode {
         })
     }
 
-    /// A fork in which other things hold from now on: who drives and how late. For counterfactuals: it keeps no log. `adjust` makes
-    /// the source of durations out of the one in force, and out of those that edits still to come will bring. The world, and what
-    /// a person changed until now, stay as they are.
+    /// A fork in which other things hold from now on: who drives and how late. For counterfactuals: it keeps no log. `change` is
+    /// made to who drives now and to those that edits still to come will bring, and so is `adjust` to the source of durations. The
+    /// world, and what a person changed until now, stay as they are.
     #[must_use]
-    pub fn branch(&self, change: impl FnOnce(&mut Setup), adjust: impl Fn(&Source) -> Source) -> Self {
-        let mut setup = Setup::clone(&self.setup);
-        change(&mut setup);
-        let setup = Arc::new(Setup { world: self.setup.world.clone(), ..setup });
+    pub fn branch(&self, change: impl Fn(&mut Setup), adjust: impl Fn(&Source) -> Source) -> Self {
+        let changed = |pilot: &PilotSpec| {
+            let mut setup = Setup { pilot: pilot.clone(), ..Setup::clone(&self.setup) };
+            change(&mut setup);
+            Setup { world: self.setup.world.clone(), ..setup }
+        };
+        let setup = Arc::new(changed(&self.setup.pilot));
         let mut fork = self.clone();
         fork.line.set_delays(&setup.line);
         fork.line.set_source(adjust(self.line.source()));
         for edit in &mut fork.edits {
-            if let Change::Source(source) = &mut edit.change {
-                *source = adjust(source);
+            match &mut edit.change {
+                Change::Source(source) => *source = adjust(source),
+                Change::Pilot(new) => new.pilot = changed(&new.pilot).pilot,
+                _ => {}
             }
         }
         if setup.line.deadline != self.setup.line.deadline {
             fork.line.set_deadline(setup.line.deadline);
             fork.edits.retain(|edit| !matches!(edit.change, Change::Deadline(_)));
         }
-        fork.mind.set_setup(setup.clone());
         fork.log = None;
-        fork.setup = setup;
+        fork.set_setup(setup);
         fork
+    }
+
+    fn set_setup(&mut self, setup: Arc<Setup>) {
+        self.mind.set_setup(setup.clone());
+        self.setup = setup;
     }
 
     /// Keeps a log from now on; take it with [`Episode::take_log`].
@@ -136,7 +145,7 @@ impl Episode {
         self.log.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// What was set up.
+    /// What was set up, with the pilot that drives now.
     pub fn setup(&self) -> &Arc<Setup> {
         &self.setup
     }
@@ -384,6 +393,7 @@ impl Episode {
                 }
             }
             Change::Deadline(deadline) => self.line.set_deadline(deadline),
+            Change::Pilot(new) => self.set_setup(Arc::new(Setup { pilot: new.pilot, ..Setup::clone(&self.setup) })),
         }
         self.note(Entry::Edited(edit));
         true

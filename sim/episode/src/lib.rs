@@ -20,7 +20,7 @@ pub use episode::{Episode, batch_size};
 pub use error::EpisodeError;
 pub use fit::{Misfit, fit};
 pub use log::{Entry, TickEntry};
-pub use request::{Change, Edit, Failure, Prediction, Request, Status};
+pub use request::{Change, Edit, Failure, NewPilot, Prediction, Request, Status};
 pub use scenario::Outcome;
 pub use stats::{Percentiles, Stats};
 pub use summary::{AgeMs, DeviceReport, LinkAllOut, OverheadUs, Summary};

@@ -74,4 +74,17 @@ pub enum Change {
     Compensation(scenario::Compensation),
     /// The deadline of inferences that start from now on.
     Deadline(Option<Span>),
+    /// Who drives. Whoever answers the requests must run the network of this pilot from now on.
+    Pilot(NewPilot),
+}
+
+/// A pilot that takes over on the way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewPilot {
+    /// It.
+    pub pilot: scenario::PilotSpec,
+    /// The runtime that was asked for; the episode itself makes no use of it.
+    pub runtime: String,
+    /// How far the graph is rewritten; nor of this.
+    pub graph: String,
 }

@@ -1,6 +1,7 @@
 //! A person's change as a message.
 
-use episode::{Change, Edit};
+use episode::{Change, Edit, NewPilot};
+use scenario::PilotSpec;
 use serde::{Deserialize, Serialize};
 use timing::{SimTime, Source, Span};
 
@@ -14,6 +15,7 @@ enum Changed {
     Cruise,
     Compensation,
     Deadline,
+    Pilot,
 }
 
 /// A change that a person made. A source that needs a clock or a file is replayed from the recorded predictions, so
@@ -29,6 +31,23 @@ pub(crate) struct EditMessage {
     ns: Option<Span>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "crate::bits::f64s")]
     bits: Vec<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pilot: Option<PilotKind>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    runtime: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    graph: String,
+}
+
+/// Who drives; what more belongs to it are `text`, its model, and `bits`, how far it sees.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PilotKind {
+    Network,
+    Surrogate,
+    Expert,
+    BrakeOnSight,
+    Straight,
 }
 
 impl Message for EditMessage {
@@ -36,17 +55,30 @@ impl Message for EditMessage {
     const SCHEMA: &'static str = "deadtime.Edit";
     const FIELDS: &'static [Field] = &[
         field("at", Kind::Integer, "when it took hold, ns"),
-        field("change", Kind::Text, "source, cruise, compensation or deadline"),
+        field("change", Kind::Text, "source, cruise, compensation, deadline or pilot"),
         field("text", Kind::Text, "the new value, in words"),
         field("occupies", Kind::Flag, "of a source: whether it occupies the device"),
         field("ns", Kind::Integer, "of a constant source, or a deadline: how long"),
         field("bits", Kind::Text, "of a number: sixteen hexadecimal digits"),
+        field("pilot", Kind::Text, "who drives: network, surrogate, expert, brake_on_sight or straight"),
+        field("runtime", Kind::Text, "of a pilot: the runtime that was asked for"),
+        field("graph", Kind::Text, "of a pilot: how far the graph is rewritten"),
     ];
 }
 
 impl From<&Edit> for EditMessage {
     fn from(edit: &Edit) -> Self {
-        let message = |change, text| Self { at: edit.at, change, text, occupies: None, ns: None, bits: Vec::new() };
+        let message = |change, text| Self {
+            at: edit.at,
+            change,
+            text,
+            occupies: None,
+            ns: None,
+            bits: Vec::new(),
+            pilot: None,
+            runtime: String::new(),
+            graph: String::new(),
+        };
         match &edit.change {
             Change::Source(source) => {
                 let (text, ns) = match source {
@@ -76,6 +108,17 @@ impl From<&Edit> for EditMessage {
                 let text = ns.map_or_else(|| "none".into(), |ns| ns.to_string());
                 Self { ns: *ns, ..message(Changed::Deadline, text) }
             }
+            Change::Pilot(NewPilot { pilot, runtime, graph }) => {
+                let (kind, bits) = match pilot {
+                    PilotSpec::Network { .. } => (PilotKind::Network, Vec::new()),
+                    PilotSpec::Surrogate { .. } => (PilotKind::Surrogate, Vec::new()),
+                    PilotSpec::Expert => (PilotKind::Expert, Vec::new()),
+                    PilotSpec::BrakeOnSight { sight } => (PilotKind::BrakeOnSight, vec![*sight]),
+                    PilotSpec::Straight => (PilotKind::Straight, Vec::new()),
+                };
+                let (runtime, graph) = (runtime.clone(), graph.clone());
+                Self { pilot: Some(kind), runtime, graph, bits, ..message(Changed::Pilot, pilot.name().to_owned()) }
+            }
         }
     }
 }
@@ -88,8 +131,12 @@ impl EditMessage {
             Changed::Cruise => "cruise",
             Changed::Compensation => "compensation",
             Changed::Deadline => "deadline",
+            Changed::Pilot => "pilot",
         };
-        format!("changed: {what} is now {}", self.text)
+        let how =
+            [("runtime", &self.runtime), ("graph", &self.graph)].into_iter().filter(|(_, value)| !value.is_empty());
+        let how: String = how.map(|(name, value)| format!(", {name} {value}")).collect();
+        format!("changed: {what} is now {}{how}", self.text)
     }
 
     /// `None` when the parts do not belong together.
@@ -106,6 +153,17 @@ impl EditMessage {
                 None => self.text.parse().ok()?,
             }),
             (Changed::Deadline, ns) => Change::Deadline(ns),
+            (Changed::Pilot, _) => Change::Pilot(NewPilot {
+                pilot: match self.pilot? {
+                    PilotKind::Network => PilotSpec::Network { model: self.text },
+                    PilotKind::Surrogate => PilotSpec::Surrogate { model: self.text },
+                    PilotKind::Expert => PilotSpec::Expert,
+                    PilotKind::BrakeOnSight => PilotSpec::BrakeOnSight { sight: number? },
+                    PilotKind::Straight => PilotSpec::Straight,
+                },
+                runtime: self.runtime,
+                graph: self.graph,
+            }),
         };
         Some(Edit { at: self.at, change })
     }

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
-use episode::{Change, Edit, Entry, Failure, Outcome, Prediction, Summary, TickEntry};
+use episode::{Change, Edit, Entry, Failure, NewPilot, Outcome, Prediction, Summary, TickEntry};
 use plant::{Command, Contact, Observation, Outline, Pose, RobotState, Seen};
+use scenario::PilotSpec;
 use timing::{Fate, Frame, Rate, ServiceTime, SimTime, Source, Span};
 
 use crate::{Header, Writer};
@@ -78,6 +79,16 @@ pub(crate) fn edits() -> Vec<Edit> {
         Change::Compensation(scenario::Compensation::Predict),
         Change::Deadline(Some(Span(120_000_000))),
         Change::Deadline(None),
+        Change::Pilot(NewPilot {
+            pilot: PilotSpec::Network { model: "student".into() },
+            runtime: "rten".into(),
+            graph: "off".into(),
+        }),
+        Change::Pilot(NewPilot {
+            pilot: PilotSpec::BrakeOnSight { sight: 0.1 + 0.2 },
+            runtime: String::new(),
+            graph: String::new(),
+        }),
     ];
     (0..).zip(changes).map(|(i, change)| Edit { at: SimTime(1 + i * 5_000_000), change }).collect()
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use episode::{Change, Driver, Entry, Episode, Pumped, Summary, Supply};
+use episode::{Change, Driver, Entry, Episode, NewPilot, Pumped, Summary, Supply};
 use record::{Header, Writer, read};
+use scenario::PilotSpec;
 use timing::{SimTime, Source, Span};
 
 const SCENARIO: &str = r#"
@@ -28,6 +29,10 @@ trigger = { at_s = 1 }
 
 fn setup(header: &Header) -> Arc<scenario::Setup> {
     Arc::new(scenario::parse(&header.scenario_toml, "course.toml").unwrap().setup(header.seed).unwrap())
+}
+
+fn new_pilot(pilot: PilotSpec) -> NewPilot {
+    NewPilot { pilot, runtime: String::new(), graph: String::new() }
 }
 
 fn digests(log: &[Entry]) -> Vec<u64> {
@@ -64,6 +69,8 @@ fn a_log_replays_bit_for_bit() {
         (2.0, Change::Source(Source::Service(Span::from_ms(70.0)))),
         (2.5, Change::Deadline(Some(Span::from_ms(60.0)))),
         (3.0, Change::Deadline(None)),
+        (3.5, Change::Pilot(new_pilot(PilotSpec::Expert))),
+        (4.5, Change::Pilot(new_pilot(PilotSpec::BrakeOnSight { sight: 1.0 / 3.0 }))),
     ];
     let sources = [Source::Service(Span::from_ms(81.0)), Source::Fixed(Span::from_ms(120.0)), Source::ZERO];
     for (i, source) in sources.into_iter().enumerate() {

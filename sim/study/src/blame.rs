@@ -39,8 +39,8 @@ pub struct Accused {
     pub source: Source,
     /// What a person changed on the way.
     pub edits: Vec<Edit>,
-    /// The network, and what it is fed; `None` where no network drives.
-    pub network: Option<(String, Contract)>,
+    /// The networks that drive in it, and what each is fed: that of the setup, and those that took over on the way.
+    pub networks: BTreeMap<String, Contract>,
 }
 
 /// How it is looked into.

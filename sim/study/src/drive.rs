@@ -92,11 +92,15 @@ impl Network {
     }
 }
 
-/// Advances an episode as far as it goes before `until`; gives why inferences failed.
-pub(crate) async fn advance(network: Option<&Network>, episode: &mut Episode, until: SimTime) -> Vec<String> {
+/// Advances an episode as far as it goes before `until`, with the network of the pilot that drives; gives why inferences failed.
+pub(crate) async fn advance<'a>(
+    network: impl Fn(&PilotSpec) -> Option<&'a Network>,
+    episode: &mut Episode,
+    until: SimTime,
+) -> Vec<String> {
     let (mut encoded, mut failures) = (Vec::new(), Vec::new());
     while let Status::Wants(request) = episode.advance(until) {
-        let answer = match network {
+        let answer = match network(&episode.setup().pilot) {
             Some(network) => network.infer(episode, request, &mut encoded).await,
             None => Err("no network is there to be asked".to_owned()),
         };
@@ -146,7 +150,7 @@ pub(crate) async fn ride(
     if keep_log {
         episode.keep_log();
     }
-    let failures = advance(network.as_ref(), &mut episode, SimTime::NEVER).await;
+    let failures = advance(|_| network.as_ref(), &mut episode, SimTime::NEVER).await;
     Ok((episode, failures))
 }
 

@@ -66,7 +66,7 @@ impl<'a> Prober<'a> {
                 return Ok(None);
             }
             until += LOOK;
-            if let Some(why) = advance(network.as_ref(), &mut episode, until).await.into_iter().next() {
+            if let Some(why) = advance(|_| network.as_ref(), &mut episode, until).await.into_iter().next() {
                 return Err(StudyError::Engine { model, why });
             }
         }

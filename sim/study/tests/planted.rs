@@ -153,7 +153,7 @@ impl Case {
             }
             _ => Source::ZERO,
         };
-        Accused { setup, source, edits: Vec::new(), network: None }
+        Accused { setup, source, edits: Vec::new(), networks: BTreeMap::new() }
     }
 
     fn blame(&self) -> Blame {

@@ -293,9 +293,10 @@ impl Line {
     }
 
     /// An edit: inferences that start from now on take their times from `source`. A device that is another one than before comes as
-    /// its conditions say, having idled until now.
+    /// its conditions say, having idled until now; the same one stays as warm as it is, whatever network it runs.
     pub fn set_source(&mut self, source: Source) {
-        if source.device() != self.source.device() {
+        let body = |source: &Source| source.device().map(|device| device.body);
+        if body(&source) != body(&self.source) {
             self.heat = heat(&source);
         }
         self.source = source;

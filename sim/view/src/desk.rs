@@ -42,11 +42,11 @@ pub enum Action {
     Deadline(Option<f64>),
     /// The seed; starts anew.
     Seed(u64),
-    /// The network; starts anew.
+    /// The network; a fork where time stands, else it starts anew.
     Model(String),
-    /// The runtime; starts anew.
+    /// The runtime; as for the network.
     Runtime(String),
-    /// How far the graph is rewritten; starts anew.
+    /// How far the graph is rewritten; as for the network.
     Graph(String),
     /// The modelled network between robot and device, or the scenario's own; starts anew.
     Link(Option<String>),
@@ -347,7 +347,9 @@ impl Desk {
         self.toast = format!("{done}: {}", difference(&self.settings, &new));
         let old = std::mem::replace(&mut self.settings, new.clone());
         let Settings { latency, cruise, compensation, deadline_ms, .. } = new.clone();
-        let live = Settings { latency, cruise, compensation, deadline_ms, ..old.clone() } == new && cruise.is_some();
+        let Settings { model, runtime, graph, .. } = if self.stands() { new.clone() } else { old.clone() };
+        let live = Settings { latency, cruise, compensation, deadline_ms, model, runtime, graph, ..old.clone() } == new
+            && cruise.is_some();
         if !live || self.pending_launch() {
             self.launch();
             return;
@@ -357,6 +359,7 @@ impl Desk {
             (old.cruise != new.cruise).then_some(new.cruise).flatten().map(Knob::Cruise),
             (old.compensation != new.compensation).then_some(Knob::Compensation(new.compensation)),
             (old.deadline_ms != new.deadline_ms).then_some(Knob::Deadline(new.deadline_ms)),
+            ((&old.model, &old.runtime, &old.graph) != (&new.model, &new.runtime, &new.graph)).then_some(self.pilot()),
         ];
         for knob in knobs.into_iter().flatten() {
             self.tell(Order::Change(knob));
@@ -412,15 +415,15 @@ impl Desk {
             }
             Action::Model(model) => {
                 self.settings.model = Some(model);
-                self.launch();
+                self.take_over();
             }
             Action::Runtime(runtime) => {
                 self.settings.runtime = runtime;
-                self.launch();
+                self.take_over();
             }
             Action::Graph(graph) => {
                 self.settings.graph = graph;
-                self.launch();
+                self.take_over();
             }
             Action::Link(link) => {
                 self.settings.link = link;
@@ -533,6 +536,25 @@ impl Desk {
             Action::Escape if self.instrument.is_some() => self.put(None),
             Action::Escape if self.labs.open => self.labs.open = false,
             Action::Escape => self.quit = true,
+        }
+    }
+
+    /// Whether time stands on the way, so that another future can begin here.
+    fn stands(&self) -> bool {
+        self.paused && !self.over
+    }
+
+    fn pilot(&self) -> Knob {
+        let Settings { model, runtime, graph, .. } = self.settings.clone();
+        Knob::Pilot { model, runtime, graph }
+    }
+
+    /// Another pilot drives: from here on in a fork where time stands, else from the start.
+    fn take_over(&mut self) {
+        if self.stands() {
+            self.tell(Order::Change(self.pilot()));
+        } else {
+            self.launch();
         }
     }
 

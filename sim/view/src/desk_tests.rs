@@ -49,6 +49,28 @@ fn a_link_and_a_graph_start_anew() {
 }
 
 #[test]
+fn another_network_takes_over_where_time_stands() {
+    let mut desk = desk();
+    let pilot = |model: Option<&str>, graph: &str| {
+        let (model, runtime, graph) = (model.map(str::to_owned), "auto".into(), graph.into());
+        Order::Change(Knob::Pilot { model, runtime, graph })
+    };
+    desk.act(Action::Pause);
+    desk.act(Action::Model("student".into()));
+    desk.act(Action::Graph("off".into()));
+    assert_eq!(desk.take_orders(), [Order::Pause(true), pilot(Some("student"), "off")]);
+    desk.act(Action::Undo);
+    assert_eq!(desk.take_orders(), [pilot(Some("student"), "all")]);
+    desk.act(Action::Undo);
+    assert_eq!(desk.take_orders(), [pilot(None, "all")]);
+    // What is over begins anew.
+    desk.over = true;
+    desk.act(Action::Runtime("rten".into()));
+    let orders = desk.take_orders();
+    assert!(orders.iter().any(|order| matches!(order, Order::Launch(_))), "{orders:?}");
+}
+
+#[test]
 fn a_dragged_slider_leaves_one_order() {
     let mut desk = desk();
     for ms in 0..200 {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use episode::{Answer, Change, Driver, Entry, Episode, Outcome, Pumped, Supply};
+use episode::{Answer, Change, Driver, Entry, Episode, NewPilot, Outcome, Pumped, Supply};
 use scenario::Latency;
 use timing::{SimTime, Source, Span, Trace};
 
@@ -207,8 +207,10 @@ impl Lane {
     pub fn fork(&self, place: usize, launched: Launched) -> (Self, Vec<Entry>) {
         let (episode, _, at) = self.shown();
         let mut episode = episode.clone();
-        // Another future.
-        episode.forget_edits();
+        if self.review.is_some() || self.recorded {
+            // Another future. At the newest instant, what waits is what a person has just changed.
+            episode.forget_edits();
+        }
         let source = launched.episode.line().source();
         if matches!(episode.line().source(), Source::Recorded { .. }) {
             episode.change(Change::Source(source.clone()));
@@ -283,6 +285,11 @@ fn edited(settings: &Settings, change: &Change) -> Settings {
         Change::Cruise(cruise) => settings.cruise = Some(*cruise),
         Change::Compensation(compensation) => settings.compensation = *compensation,
         Change::Deadline(deadline) => settings.deadline_ms = deadline.map(Span::ms),
+        Change::Pilot(NewPilot { pilot, runtime, graph }) => {
+            settings.model = Some(pilot.name().to_owned());
+            settings.runtime.clone_from(runtime);
+            settings.graph.clone_from(graph);
+        }
     }
     settings
 }

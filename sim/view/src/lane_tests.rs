@@ -124,6 +124,23 @@ fn a_log_is_looked_at_with_what_was_changed_in_it() {
 }
 
 #[test]
+fn what_was_just_changed_is_in_a_fork_and_what_comes_later_in_a_log_is_not() {
+    let mut lane = Lane::new(0, launched());
+    lane.play(at(0.7), Duration::ZERO);
+    lane.episode.change(Change::Cruise(0.5));
+    let (mut fork, _) = lane.fork(1, launched());
+    to_the_end(&mut lane);
+    to_the_end(&mut fork);
+    assert_eq!(fork.episode.digest(), lane.episode.digest());
+    let mut plain = Lane::new(0, launched());
+    to_the_end(&mut plain);
+    lane.look_at(Some(at(0.5)));
+    let (mut earlier, _) = lane.fork(2, launched());
+    to_the_end(&mut earlier);
+    assert_eq!(earlier.episode.digest(), plain.episode.digest());
+}
+
+#[test]
 fn keys_stay_few_however_long_a_run_is() {
     let mut lane = Lane::new(0, launched());
     lane.past.every = Span::from_ms(1.0);

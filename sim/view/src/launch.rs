@@ -100,6 +100,9 @@ pub trait Launcher: Send {
     /// what is wrong and what to do.
     fn launch(&mut self, lane: usize, settings: &Settings, reuse: Option<Supply>) -> Result<Launched, String>;
 
+    /// The same for a lane that leaves the lane `from` where time stands: its log begins as that one's.
+    fn fork(&mut self, lane: usize, settings: &Settings, from: usize) -> Result<Launched, String>;
+
     /// A log to be looked at: an episode that its answers drive.
     fn open_log(&mut self, path: &Path) -> Result<OpenedLog, String> {
         Err(format!("logs cannot be opened here: {}", path.display()))

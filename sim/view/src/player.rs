@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use episode::{Change, Pumped, Turn};
+use episode::{Change, Entry, NewPilot, Pumped, Turn};
 use scenario::Latency;
 use timing::{SimTime, Source, Span};
 
@@ -308,32 +308,98 @@ impl Player {
 
     /// Forks time in the lane in focus at the instant shown. Whether it could.
     fn fork(&mut self) -> bool {
-        let Some(place) = self.free_place() else {
-            self.shown.notice = format!("there are {} lanes already; close one (X) to fork again", lane::MOST);
-            return false;
-        };
         let Some(lane) = self.lanes.get(self.focus) else { return false };
-        let base = lane.launched.clone();
+        let Settings { model, runtime, graph, .. } = lane.settings().clone();
+        let settings = Settings { model, runtime, graph, ..lane.launched.clone() };
+        let Some(place) = self.room() else { return false };
+        let Some(launched) = self.prepare(place, &settings) else { return false };
+        let (fork, entries) = self.lanes[self.focus].fork(place, launched);
+        self.join(fork, entries);
+        true
+    }
+
+    /// A place for a lane more.
+    fn room(&mut self) -> Option<usize> {
+        let place = self.free_place();
+        if place.is_none() {
+            self.shown.notice = format!("there are {} lanes already; close one (X) to fork again", lane::MOST);
+        }
+        place
+    }
+
+    /// What runs the network in a fork of the lane in focus; all that was asked is answered then.
+    fn prepare(&mut self, place: usize, settings: &Settings) -> Option<Launched> {
+        let from = self.lanes.get(self.focus)?.place;
         if !self.settle() {
             self.shown.notice = "the network does not answer, so time cannot be forked here".into();
-            return false;
+            return None;
         }
-        let launched = match self.launcher.launch(place, &base, None) {
-            Ok(launched) => launched,
+        self.shown.notice = "loading the network ...".into();
+        self.publish();
+        match self.launcher.fork(place, settings, from) {
+            Ok(launched) => Some(launched),
             Err(why) => {
                 self.shown.notice = why;
-                return false;
+                None
             }
-        };
-        let (mut fork, entries) = self.lanes[self.focus].fork(place, launched);
+        }
+    }
+
+    /// Takes a fork in, in its place, and goes on to look at it.
+    fn join(&mut self, mut fork: Lane, entries: Vec<Entry>) {
         fork.driver.take_turns(&self.turn);
-        self.launcher.record(place, &fork.episode, entries, false);
-        self.lanes.push(fork);
-        self.focus = self.lanes.len() - 1;
+        self.launcher.record(fork.place, &fork.episode, entries, false);
+        match self.lanes.iter().position(|lane| lane.place == fork.place) {
+            Some(index) => {
+                self.lanes[index] = fork;
+                self.focus = index;
+            }
+            None => {
+                self.lanes.push(fork);
+                self.focus = self.lanes.len() - 1;
+            }
+        }
         self.shown.notice.clear();
         self.tie();
         self.show(false);
-        true
+    }
+
+    /// Another pilot, or its network run otherwise: in a fork where time stands, else from the start.
+    fn take_over(&mut self, model: Option<String>, runtime: String, graph: String) {
+        let Some(lane) = self.lanes.get(self.focus) else { return };
+        let settings = Settings { model, runtime, graph, speed: self.speed, ..lane.settings().clone() };
+        let over = lane.episode.outcome().is_some() && self.at >= lane.reached;
+        if self.paused.is_none() || self.at == SimTime::ZERO || over {
+            self.launch(&settings);
+            return;
+        }
+        // A fork in which nothing has happened yet is made again.
+        let again = lane.forked == Some(self.at) && self.at >= lane.reached;
+        let Some(place) = (if again { Some(lane.place) } else { self.room() }) else { return };
+        let Some(launched) = self.prepare(place, &settings) else { return };
+        let lane = &self.lanes[self.focus];
+        let setup = launched.episode.setup().clone();
+        if setup.world.camera.is_some() && lane.episode.setup().world.camera.is_none() {
+            if !again {
+                self.launcher.close(place);
+            }
+            self.launch(&settings);
+            self.shown.notice = format!(
+                "{} looks through a depth camera, which this run did not have: it began anew",
+                setup.pilot.name()
+            );
+            return;
+        }
+        let source = launched.episode.line().source().clone();
+        let (mut fork, entries) = lane.fork(place, launched);
+        let Settings { runtime, graph, latency, .. } = settings.clone();
+        fork.set(settings);
+        fork.episode.change(Change::Pilot(NewPilot { pilot: setup.pilot.clone(), runtime, graph }));
+        if matches!(latency, Latency::Device(_)) {
+            // What it takes there is another network's time.
+            fork.episode.change(Change::Source(source));
+        }
+        self.join(fork, entries);
     }
 
     /// Waits until all that was asked is answered, without letting time go on. Whether it is.
@@ -365,6 +431,10 @@ impl Player {
     }
 
     fn change(&mut self, knob: Knob) {
+        if let Knob::Pilot { model, runtime, graph } = knob {
+            self.take_over(model, runtime, graph);
+            return;
+        }
         let Some(lane) = self.lanes.get(self.focus) else { return };
         let past = self.at < lane.reached || lane.recorded;
         // What is changed after the end holds for the next run: the window launches it with it.
@@ -410,6 +480,7 @@ impl Player {
                 };
                 Change::Source(Source::Replay(trace.clone()))
             }
+            Knob::Pilot { .. } => return,
         };
         lane.set(settings);
         lane.episode.change(change);

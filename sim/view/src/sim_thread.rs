@@ -70,6 +70,15 @@ pub enum Knob {
     Deadline(Option<f64>),
     /// The times measured when the network was alone.
     Calibration,
+    /// Who drives, and how its network is run, as [`Settings`] name them. Where time does not stand all begins anew.
+    Pilot {
+        /// The network.
+        model: Option<String>,
+        /// The runtime.
+        runtime: String,
+        /// How far its graph is rewritten.
+        graph: String,
+    },
 }
 
 /// Where the newest snapshot lies. Locked only for the copy of a pointer.

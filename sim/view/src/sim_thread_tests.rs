@@ -1,6 +1,6 @@
 #![allow(clippy::disallowed_methods, reason = "waiting for a thread takes wall time")]
 
-use episode::{Change, Driver, Entry, Episode, Pumped, Supply, Turn};
+use episode::{Change, Driver, Entry, Episode, NewPilot, Pumped, Supply, Turn};
 use runtime::{Engine, EngineInfo, ModelInfo, Rung, RuntimeError, Tensor, Worker};
 use scenario::PilotSpec;
 use timing::{Schedule, ServiceTime, SimTime, Source, Span};
@@ -32,6 +32,8 @@ struct Course {
     network: Option<Duration>,
     /// The lanes whose fault was asked for.
     blamed: Vec<usize>,
+    /// From which lane to which.
+    forks: Arc<Mutex<Vec<(usize, usize)>>>,
 }
 
 /// A network that takes so long and answers nothing.
@@ -72,6 +74,7 @@ impl Launcher for Course {
         let mut setup = scenario::parse(COURSE, "box.toml").unwrap().setup(settings.seed).unwrap();
         let source = self.source(0, &settings.latency)?;
         let (pilot, supply) = match self.network {
+            None if settings.model.as_deref() == Some("expert") => (PilotSpec::Expert, Supply::Nobody),
             None => (PilotSpec::Straight, Supply::Nobody),
             Some(takes) => (
                 PilotSpec::Surrogate { model: "slow".into() },
@@ -87,6 +90,11 @@ impl Launcher for Course {
             model_line: String::new(),
             calibration: None,
         })
+    }
+
+    fn fork(&mut self, lane: usize, settings: &Settings, from: usize) -> Result<Launched, String> {
+        self.forks.lock().unwrap().push((from, lane));
+        self.launch(lane, settings, None)
     }
 
     fn settings(&mut self, scenario: &str) -> Result<Settings, String> {
@@ -161,10 +169,10 @@ fn over(snapshot: &Snapshot) -> bool {
     matches!(snapshot.phase, Phase::Over(_))
 }
 
-/// The same change at the same instant, without a thread.
-fn headless(change: Option<(SimTime, Change)>) -> u64 {
+/// The same changes at the same instant, without a thread.
+fn headless(changes: impl IntoIterator<Item = (SimTime, Change)>) -> u64 {
     let Launched { mut episode, mut driver, .. } = Course::default().launch(0, &settings(1.0), None).unwrap();
-    if let Some((at, change)) = change {
+    for (at, change) in changes {
         driver.pump(&mut episode, at, Duration::ZERO);
         episode.change(change);
     }
@@ -289,6 +297,51 @@ fn where_time_stands_a_change_is_another_future_and_both_play_on() {
     tell(&thread, Order::Focus(0));
     let first = wait(&thread, "the first", |s| s.focus == 0);
     assert_eq!(digest(&first), headless(None));
+}
+
+fn pilot(model: &str) -> Knob {
+    Knob::Pilot { model: Some(model.into()), runtime: "auto".into(), graph: "all".into() }
+}
+
+#[test]
+fn where_time_stands_another_pilot_takes_over_in_a_fork() {
+    let course = Course::default();
+    let forks = course.forks.clone();
+    let thread = SimThread::start(Box::new(course), settings(8.0), true).unwrap();
+    let at = SimTime(400_000_000);
+    tell(&thread, Order::Hold(Some(at)));
+    wait(&thread, "hold", stands(0.4));
+    tell(&thread, Order::Pause(true));
+    tell(&thread, Order::Hold(None));
+    tell(&thread, Order::Change(pilot("straight")));
+    wait(&thread, "fork", |s| s.lanes.len() == 2 && s.lanes[1].differs == ["model straight"]);
+    // Before time goes on it is the same fork, whatever is changed in it, and keeps what was changed before.
+    tell(&thread, Order::Change(Knob::Latency(Latency::Service(30.0))));
+    tell(&thread, Order::Change(pilot("expert")));
+    let both = ["model expert", "latency service:30"];
+    let forked = wait(&thread, "change", |s| s.lanes.len() == 2 && s.lanes[1].differs == both);
+    assert_eq!((forked.focus, &forked.lanes[0].differs[0][..]), (1, "model the scenario's"));
+    assert_eq!(*forks.lock().unwrap(), [(0, 1), (1, 1)]);
+    // One more, from there: it has the pilot of the one it leaves.
+    tell(&thread, Order::Fork);
+    wait(&thread, "another", |s| s.lanes.len() == 3 && s.focus == 2);
+    tell(&thread, Order::Pause(false));
+    let ended = wait(&thread, "end", over);
+    let new = NewPilot { pilot: PilotSpec::Expert, runtime: "auto".into(), graph: "all".into() };
+    let changes = [Change::Source(Source::Service(Span::from_ms(30.0))), Change::Pilot(new)];
+    let expected = headless(changes.map(|change| (at, change)));
+    assert_eq!([1, 2].map(|lane: usize| ended.lanes[lane].digest), [expected; 2]);
+    assert_eq!(ended.lanes[0].digest, headless(None));
+    assert_ne!(ended.lanes[0].digest, ended.lanes[1].digest);
+}
+
+#[test]
+fn where_time_runs_another_pilot_begins_anew() {
+    let thread = SimThread::start(Box::<Course>::default(), settings(0.1), false).unwrap();
+    wait(&thread, "running", |s| s.scene.as_ref().is_some_and(|scene| scene.now > SimTime::ZERO));
+    tell(&thread, Order::Change(pilot("expert")));
+    let anew = wait(&thread, "launch", |s| s.run == 2);
+    assert_eq!((anew.lanes.len(), anew.settings.model.as_deref(), anew.settings.speed), (1, Some("expert"), 0.1));
 }
 
 #[test]

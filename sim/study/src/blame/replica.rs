@@ -1,9 +1,10 @@
 //! One replica: the run itself with other noise and another sensor phase, and its forks.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use episode::{Change, Entry, Episode, Outcome, Story};
+use episode::{Change, Edit, Entry, Episode, Outcome, Story};
 use plant::Contact;
 use scenario::Setup;
 use timing::{Fate, SimTime, Span, Stage, Stream, draw, draw_unit};
@@ -43,20 +44,20 @@ pub(crate) struct Factual {
     pub parts: Vec<Part>,
 }
 
-/// Runs episodes with one network.
+/// Runs episodes with the networks that drive in them.
 pub(crate) struct Bench {
-    network: Option<Network>,
+    networks: BTreeMap<String, Network>,
     /// Episodes so far.
     pub runs: Cell<usize>,
 }
 
 impl Bench {
     pub async fn new(accused: &Accused, seat: &Seat<'_>) -> Result<Self, StudyError> {
-        let network = match &accused.network {
-            Some((model, contract)) => Some(Network::take(seat, model, *contract).await?),
-            None => None,
-        };
-        Ok(Self { network, runs: Cell::new(0) })
+        let mut networks = BTreeMap::new();
+        for (model, contract) in &accused.networks {
+            networks.insert(model.clone(), Network::take(seat, model, *contract).await?);
+        }
+        Ok(Self { networks, runs: Cell::new(0) })
     }
 
     /// The run, or one like it; `None` when it does not collide.
@@ -86,9 +87,8 @@ impl Bench {
         let config = &episode.setup().line;
         let stages = first.and_then(|frame| frame.stages(config)).map(Vec::from).unwrap_or_default();
         let known = first.map_or(before.now(), |frame| frame.captured);
-        let changes =
-            accused.edits.iter().filter(|edit| matches!(edit.change, Change::Source(_) | Change::Deadline(_)));
-        let changed = changes.clone().any(|edit| known < edit.at && edit.at < contact.at);
+        let late = |edit: &&Edit| matches!(edit.change, Change::Source(_) | Change::Deadline(_) | Change::Pilot(_));
+        let changed = accused.edits.iter().filter(late).any(|edit| known < edit.at && edit.at < contact.at);
         let mut latencies = episode.stats().latencies.clone();
         let latency = first.and_then(timing::Frame::latency).unwrap_or_else(|| median(&mut latencies));
         let services: Vec<_> =
@@ -124,7 +124,7 @@ impl Bench {
     async fn pump(&self, episode: &mut Episode, until: SimTime) {
         self.runs.update(|runs| runs + 1);
         // An inference that fails leads to the safe command, here as in the run.
-        advance(self.network.as_ref(), episode, until).await;
+        advance(|pilot| self.networks.get(pilot.model()?), episode, until).await;
     }
 
     /// The impact speed of a fork before the contact, m/s; zero when nothing is hit until the window has passed.
@@ -195,7 +195,7 @@ fn jittered(setup: &Setup, index: u64) -> Setup {
 
 /// The first applied frame in which the thing was in sight, in its last unbroken stretch of sight.
 fn first_that_knew(log: &[Entry], thing: usize) -> Option<&timing::Frame> {
-    let mut sees = std::collections::BTreeMap::new();
+    let mut sees = BTreeMap::new();
     let mut first = None;
     for entry in log {
         match entry {

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use miette::{Result, miette};
@@ -17,6 +18,7 @@ use crate::launch::{RuntimeOptions, in_words, loader, report};
 #[derive(Default)]
 pub struct Accuser {
     now: Arc<Now>,
+    thread: Option<JoinHandle<()>>,
 }
 
 /// What is being found out. Given up, it goes on to its end, and nobody asks it.
@@ -42,8 +44,9 @@ impl Accuser {
             let told = look_into(&log, &runtime, &now);
             now.set(told.unwrap_or_else(|why| Blaming::Failed(in_words(&why))));
         };
-        if let Err(why) = std::thread::Builder::new().name("blame".into()).spawn(work) {
-            self.now.set(Blaming::Failed(why.to_string()));
+        match std::thread::Builder::new().name("blame".into()).spawn(work) {
+            Ok(thread) => self.thread = Some(thread),
+            Err(why) => self.now.set(Blaming::Failed(why.to_string())),
         }
     }
 
@@ -60,9 +63,13 @@ impl Accuser {
 
     /// How far it is. Never waits for long: the lock is held for a copy.
     pub fn blaming(&self) -> Blaming {
+        let ended = self.thread.as_ref().is_some_and(JoinHandle::is_finished);
         let mut copy = self.now.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Blaming::Running { done, .. } = &mut copy {
             *done = self.now.done.load(Ordering::Relaxed);
+            if ended {
+                return Blaming::Failed("it broke off; the terminal says more".into());
+            }
         }
         copy
     }

@@ -1,5 +1,6 @@
 //! One closed-loop episode of a study.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -73,6 +74,16 @@ pub(crate) struct Network {
 impl Network {
     pub async fn take(seat: &Seat<'_>, name: &str, contract: Contract) -> Result<Self, StudyError> {
         Ok(Self { rows: seat.take(name).await?, contract })
+    }
+
+    /// Several that drive one after the other, by name.
+    pub async fn take_all(
+        seat: &Seat<'_>,
+        networks: &BTreeMap<String, Contract>,
+    ) -> Result<BTreeMap<String, Self>, StudyError> {
+        let names: Vec<&str> = networks.keys().map(String::as_str).collect();
+        let taken = seat.take_all(&names).await?.into_iter().zip(networks);
+        Ok(taken.map(|(rows, (name, contract))| (name.clone(), Self { rows, contract: *contract })).collect())
     }
 
     /// Its output for a request; where the duration is not known, with the one measured.

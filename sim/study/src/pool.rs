@@ -38,42 +38,60 @@ impl Progress for () {
 /// Episodes in progress on a thread: what fills a call.
 pub(crate) const LANES: usize = ROWS;
 
-/// What a thread keeps between its tasks: the network that it ran last.
+/// What a thread keeps between its tasks: the networks that it ran last.
 pub(crate) struct Seat<'a> {
     load: &'a Load<'a>,
-    held: RefCell<Option<(String, Rc<Rows>)>>,
+    held: RefCell<Vec<(String, Rc<Rows>)>>,
 }
 
 impl<'a> Seat<'a> {
     /// Without a network at first.
     pub fn new(load: &'a Load<'a>) -> Self {
-        Self { load, held: RefCell::new(None) }
+        Self { load, held: RefCell::default() }
     }
 
-    /// The network of a model, the one at hand if it is the same; otherwise as soon as nobody needs that one any more.
+    /// The network of a model.
     pub async fn take(&self, model: &str) -> Result<Rc<Rows>, StudyError> {
+        Ok(self.take_all(&[model]).await?.swap_remove(0))
+    }
+
+    /// The networks of these models: those at hand, the others as soon as nobody needs any that is not among them any more. Ask for
+    /// all at once: who holds one and waits for another may wait for itself.
+    pub async fn take_all(&self, models: &[&str]) -> Result<Vec<Rc<Rows>>, StudyError> {
         poll_fn(|_| {
             let mut held = self.held.borrow_mut();
-            match &*held {
-                Some((name, rows)) if name == model => return Poll::Ready(Ok(rows.clone())),
-                Some((_, rows)) if Rc::strong_count(rows) > 1 => return Poll::Pending,
-                _ => {}
+            let wanted = |name: &String| models.contains(&name.as_str());
+            if models.iter().any(|model| held.iter().all(|(name, _)| name != model)) {
+                if held.iter().any(|(name, rows)| !wanted(name) && Rc::strong_count(rows) > 1) {
+                    return Poll::Pending;
+                }
+                // Ended before the next is loaded: large models need not fit twice.
+                held.retain(|(name, _)| wanted(name));
             }
-            // Ended before the next is loaded: large models need not fit twice.
-            *held = None;
-            let rows = match (self.load)(model) {
-                Ok(engine) => Rc::new(Rows::new(engine)),
-                Err(why) => return Poll::Ready(Err(StudyError::Engine { model: model.to_owned(), why })),
-            };
-            *held = Some((model.to_owned(), rows.clone()));
-            Poll::Ready(Ok(rows))
+            let mut taken = Vec::with_capacity(models.len());
+            for model in models {
+                let rows = match held.iter().find(|(name, _)| name == model) {
+                    Some((_, rows)) => rows.clone(),
+                    None => match (self.load)(model) {
+                        Ok(engine) => Rc::new(Rows::new(engine)),
+                        Err(why) => {
+                            return Poll::Ready(Err(StudyError::Engine { model: (*model).to_owned(), why }));
+                        }
+                    },
+                };
+                if held.iter().all(|(name, _)| name != model) {
+                    held.push(((*model).to_owned(), rows.clone()));
+                }
+                taken.push(rows);
+            }
+            Poll::Ready(Ok(taken))
         })
         .await
     }
 
     /// Runs the rows that wait, although they fill no call.
     pub fn settle(&self) -> bool {
-        self.held.borrow().as_ref().is_some_and(|(_, rows)| rows.settle())
+        self.held.borrow().iter().fold(false, |any, (_, rows)| rows.settle() || any)
     }
 }
 
@@ -129,6 +147,9 @@ pub(crate) fn run_in<Task: Sync, Done: Send>(
 
 #[cfg(test)]
 mod tests {
+    use runtime::{Data, Element, ModelInfo, Rung, RuntimeError, Tensor, TensorSpec};
+    use timing::{ServiceTime, Span};
+
     use super::*;
 
     fn none(_: &str) -> Result<Box<dyn Engine>, String> {
@@ -147,6 +168,47 @@ mod tests {
             assert_eq!(doubled.unwrap(), tasks.iter().map(|n| n * 2).collect::<Vec<_>>(), "{jobs} jobs");
         }
         assert!(run(&[0; 0], 3, &none, &(), async |_, n: &i32| Ok(*n)).unwrap().is_empty());
+    }
+
+    /// Answers with twice its input.
+    struct Doubling(runtime::EngineInfo);
+
+    impl Engine for Doubling {
+        fn info(&self) -> &runtime::EngineInfo {
+            &self.0
+        }
+
+        fn infer(&mut self, inputs: &[Tensor], outputs: &mut Vec<Tensor>) -> Result<ServiceTime, RuntimeError> {
+            let Data::F32(values) = &inputs[0].data else { unreachable!() };
+            let doubled = values.iter().map(|x| 2.0 * x).collect();
+            *outputs = vec![Tensor::f32("y", inputs[0].shape.clone(), doubled)];
+            Ok(ServiceTime::compute(Span(1)))
+        }
+    }
+
+    #[test]
+    fn a_task_may_ask_several_networks_and_others_wait_for_those_that_it_needs() {
+        let loaded = Mutex::new(Vec::new());
+        let load = |name: &str| -> Result<Box<dyn Engine>, String> {
+            loaded.lock().unwrap().push(name.to_owned());
+            let x = TensorSpec { name: "x".into(), element: Element::F32, shape: vec![None, Some(1)] };
+            let y = TensorSpec { name: "y".into(), ..x.clone() };
+            let model =
+                ModelInfo { path: name.into(), sha256: String::new(), inputs: vec![x], outputs: vec![y], bytes: 0 };
+            Ok(Box::new(Doubling(runtime::EngineInfo::new(Rung::Rten, model))))
+        };
+        let tasks: [&[&str]; 4] = [&["a"], &["a", "b"], &["b", "a"], &["c"]];
+        let sums = run(&tasks, 1, &load, &(), async |seat, models| {
+            let networks = seat.take_all(models).await?;
+            let mut sum = 0.0;
+            for (i, rows) in (1u8..).zip(&networks) {
+                assert_eq!(rows.together(), ROWS);
+                sum += rows.infer([("x", &[1][..], &[f32::from(i)][..])]).await.unwrap()[0];
+            }
+            Ok(sum)
+        });
+        assert_eq!(sums.unwrap(), [2.0, 6.0, 6.0, 2.0]);
+        assert_eq!(*loaded.lock().unwrap(), ["a", "b", "c"]);
     }
 
     #[test]

@@ -129,23 +129,32 @@ impl Lane {
         // What was shown does not come back, though the last event may lie before it.
         let reached = if pumped == Pumped::Reached { until } else { self.episode.now() };
         self.reached = self.reached.max(reached);
+        (pumped, self.happened())
+    }
+
+    /// Goes on with what happens at this very instant, and no further. Whether it has, and all that was asked is answered; and what
+    /// happened, for the log.
+    pub fn settle(&mut self, patience: Duration) -> (bool, Vec<Entry>) {
+        let just_after = self.episode.now() + Span(1);
+        let pumped = self.driver.pump(&mut self.episode, just_after, patience);
+        let settled = pumped == Pumped::Reached && self.driver.outstanding().next().is_none();
+        (settled, self.happened())
+    }
+
+    /// What happened since the last call.
+    fn happened(&mut self) -> Vec<Entry> {
         let entries = self.episode.take_log();
         for entry in &entries {
             self.history.take(entry);
         }
         self.past.take(&entries);
         self.past.keep(&self.episode, &self.driver);
-        (pumped, entries)
+        entries
     }
 
     /// Lets the others have their turn, once the inference that was still running at the end is done.
     pub fn rest(&mut self) {
         self.driver.rest();
-    }
-
-    /// Whether all that it asked is answered: then all is known that there is to know of the instants before.
-    pub fn settled(&self) -> bool {
-        self.done() || self.driver.outstanding().next().is_none()
     }
 
     /// Runs a log to its end, or to the last of `ticks` where it is cut off.
@@ -204,7 +213,10 @@ impl Lane {
 
     /// A lane that goes on from the instant shown, on what `launched` brings to run its network. [`Lane::settle`] first. Gives what
     /// happened until then, too, for its log.
-    pub fn fork(&self, place: usize, launched: Launched) -> (Self, Vec<Entry>) {
+    pub fn fork(&mut self, place: usize, launched: Launched) -> (Self, Vec<Entry>) {
+        if let Some(review) = &mut self.review {
+            review.play(review.episode.now() + Span(1));
+        }
         let (episode, _, at) = self.shown();
         let mut episode = episode.clone();
         if self.review.is_some() || self.recorded {
@@ -366,8 +378,12 @@ impl Past {
 
 impl Review {
     fn go(&mut self, at: SimTime) {
-        self.driver.pump(&mut self.episode, at, Duration::ZERO);
+        self.play(at);
         self.at = at.max(self.at);
+    }
+
+    fn play(&mut self, until: SimTime) {
+        self.driver.pump(&mut self.episode, until, Duration::ZERO);
         let entries = self.episode.take_log();
         for entry in &entries {
             self.history.take(entry);

@@ -377,7 +377,7 @@ impl Player {
         let again = lane.forked == Some(self.at) && self.at >= lane.reached;
         let Some(place) = (if again { Some(lane.place) } else { self.room() }) else { return };
         let Some(launched) = self.prepare(place, &settings) else { return };
-        let lane = &self.lanes[self.focus];
+        let lane = &mut self.lanes[self.focus];
         let setup = launched.episode.setup().clone();
         if setup.world.camera.is_some() && lane.episode.setup().world.camera.is_none() {
             if !again {
@@ -402,19 +402,27 @@ impl Player {
         self.join(fork, entries);
     }
 
-    /// Waits until all that was asked is answered, without letting time go on. Whether it is.
+    /// Waits until all that happens at this instant has happened and what was asked is answered. Whether it is.
     fn settle(&mut self) -> bool {
         let give_up = Instant::now() + PATIENCE;
-        while self.lanes.iter().any(|lane| !lane.settled()) {
+        loop {
+            let mut settled = true;
+            for lane in &mut self.lanes {
+                if lane.done() {
+                    lane.rest();
+                    continue;
+                }
+                let (answered, entries) = lane.settle(BEAT);
+                self.launcher.record(lane.place, &lane.episode, entries, lane.done());
+                settled &= answered || lane.done();
+            }
+            if settled {
+                return true;
+            }
             if Instant::now() > give_up {
                 return false;
             }
-            for index in 0..self.lanes.len() {
-                let now = self.lanes[index].episode.now();
-                self.play(index, now, BEAT);
-            }
         }
-        true
     }
 
     fn close(&mut self, index: usize) {

@@ -74,10 +74,10 @@ impl Launcher for Course {
         let mut setup = scenario::parse(COURSE, "box.toml").unwrap().setup(settings.seed).unwrap();
         let source = self.source(0, &settings.latency)?;
         let (pilot, supply) = match self.network {
-            None if settings.model.as_deref() == Some("expert") => (PilotSpec::Expert, Supply::Nobody),
+            _ if settings.model.as_deref() == Some("expert") => (PilotSpec::Expert, Supply::Nobody),
             None => (PilotSpec::Straight, Supply::Nobody),
             Some(takes) => (
-                PilotSpec::Surrogate { model: "slow".into() },
+                PilotSpec::Network { model: "slow".into() },
                 Supply::Worker { worker: Slow::worker(takes), contract: None },
             ),
         };
@@ -333,6 +333,21 @@ fn where_time_stands_another_pilot_takes_over_in_a_fork() {
     assert_eq!([1, 2].map(|lane: usize| ended.lanes[lane].digest), [expected; 2]);
     assert_eq!(ended.lanes[0].digest, headless(None));
     assert_ne!(ended.lanes[0].digest, ended.lanes[1].digest);
+}
+
+#[test]
+fn whoever_asks_nobody_takes_over_from_a_network_that_is_still_asked() {
+    let course = Course { network: Some(Duration::from_millis(3)), ..Course::default() };
+    let thread = SimThread::start(Box::new(course), settings(4.0), true).unwrap();
+    tell(&thread, Order::Hold(Some(SimTime(400_000_000))));
+    wait(&thread, "hold", stands(0.4));
+    tell(&thread, Order::Pause(true));
+    tell(&thread, Order::Hold(None));
+    tell(&thread, Order::Change(pilot("expert")));
+    wait(&thread, "fork", |s| s.lanes.len() == 2);
+    tell(&thread, Order::Pause(false));
+    let ended = wait(&thread, "end", over);
+    assert!(ended.lanes.iter().all(|lane| lane.outcome.is_some()));
 }
 
 #[test]

@@ -53,11 +53,7 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub async fn new(accused: &Accused, seat: &Seat<'_>) -> Result<Self, StudyError> {
-        let mut networks = BTreeMap::new();
-        for (model, contract) in &accused.networks {
-            networks.insert(model.clone(), Network::take(seat, model, *contract).await?);
-        }
-        Ok(Self { networks, runs: Cell::new(0) })
+        Ok(Self { networks: Network::take_all(seat, &accused.networks).await?, runs: Cell::new(0) })
     }
 
     /// The run, or one like it; `None` when it does not collide.

@@ -266,8 +266,8 @@ impl Root {
         seat.keeper = keeper.or(seat.keeper.take());
         seat.opened = None;
         seat.accuser.give_up();
-        // The run before is over, whether the next can be set up or not.
-        if let Some(keeper) = &mut seat.keeper {
+        // The run before is over, whether the next can be set up or not; one that is forked again goes on where it cannot.
+        if let (Some(keeper), None) = (&mut seat.keeper, from) {
             keeper.leave();
         }
         self.mapper.refine(false);
@@ -306,6 +306,10 @@ impl Root {
         let seat = self.seats.entry(lane).or_default();
         seat.header = Some(header.clone());
         if let Some(keeper) = &mut seat.keeper {
+            if from == Some(lane) {
+                // The log that begins holds all that this one does.
+                keeper.discard();
+            }
             keeper.begin(header);
         }
         seat.labels = Some(labels.clone());

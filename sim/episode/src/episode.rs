@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use plant::{Command, Observation, Piece, Plant};
 use scenario::{Compensation, PilotSpec, Setup};
-use timing::{Chunks, Event, Fate, Frame, Line, Schedule, ServiceTime, SimTime, Source, Span};
+use timing::{Chunks, Event, Fate, Frame, Line, LineConfig, Network, Schedule, ServiceTime, SimTime, Source, Span};
 
 use crate::chunks::check_chunks;
 use crate::digest::{digest, digest_chunks};
@@ -101,23 +101,23 @@ impl Episode {
     }
 
     /// A fork in which other things hold from now on: who drives and how late. For counterfactuals: it keeps no log. `change` is
-    /// made to who drives now and to those that edits still to come will bring, and so is `adjust` to the source of durations. The
-    /// world, and what a person changed until now, stay as they are.
+    /// made to the setup that holds now, and to what edits still to come will make of it, and so is `adjust` to the source of
+    /// durations. The world, and what a person changed until now, stay as they are.
     #[must_use]
     pub fn branch(&self, change: impl Fn(&mut Setup), adjust: impl Fn(&Source) -> Source) -> Self {
-        let changed = |pilot: &PilotSpec| {
-            let mut setup = Setup { pilot: pilot.clone(), ..Setup::clone(&self.setup) };
+        let changed = |mut setup: Setup| {
             change(&mut setup);
             Setup { world: self.setup.world.clone(), ..setup }
         };
-        let setup = Arc::new(changed(&self.setup.pilot));
+        let setup = Arc::new(changed(Setup::clone(&self.setup)));
         let mut fork = self.clone();
         fork.line.set_delays(&setup.line);
         fork.line.set_source(adjust(self.line.source()));
         for edit in &mut fork.edits {
             match &mut edit.change {
                 Change::Source(source) => *source = adjust(source),
-                Change::Pilot(new) => new.pilot = changed(&new.pilot).pilot,
+                Change::Pilot(new) => new.pilot = changed(self.with_pilot(&new.pilot)).pilot,
+                Change::Network(network) => *network = changed(self.with_network(network)).line.network,
                 _ => {}
             }
         }
@@ -128,6 +128,15 @@ impl Episode {
         fork.log = None;
         fork.set_setup(setup);
         fork
+    }
+
+    fn with_pilot(&self, pilot: &PilotSpec) -> Setup {
+        Setup { pilot: pilot.clone(), ..Setup::clone(&self.setup) }
+    }
+
+    fn with_network(&self, network: &Option<Arc<Network>>) -> Setup {
+        let line = LineConfig { network: network.clone(), ..self.setup.line.clone() };
+        Setup { line, ..Setup::clone(&self.setup) }
     }
 
     fn set_setup(&mut self, setup: Arc<Setup>) {
@@ -145,7 +154,7 @@ impl Episode {
         self.log.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// What was set up, with the pilot that drives now.
+    /// What was set up, with the pilot that drives now and the network that it is over.
     pub fn setup(&self) -> &Arc<Setup> {
         &self.setup
     }
@@ -393,7 +402,11 @@ impl Episode {
                 }
             }
             Change::Deadline(deadline) => self.line.set_deadline(deadline),
-            Change::Pilot(new) => self.set_setup(Arc::new(Setup { pilot: new.pilot, ..Setup::clone(&self.setup) })),
+            Change::Pilot(new) => self.set_setup(self.with_pilot(&new.pilot).into()),
+            Change::Network(network) => {
+                self.set_setup(self.with_network(&network).into());
+                self.line.set_delays(&self.setup.line);
+            }
         }
         self.note(Entry::Edited(edit));
         true

@@ -76,6 +76,8 @@ pub enum Change {
     Deadline(Option<Span>),
     /// Who drives. Whoever answers the requests must run the network of this pilot from now on.
     Pilot(NewPilot),
+    /// The modelled network between robot and device. Frames on their way keep theirs.
+    Network(Option<std::sync::Arc<timing::Network>>),
 }
 
 /// A pilot that takes over on the way.

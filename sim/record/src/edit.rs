@@ -1,9 +1,11 @@
 //! A person's change as a message.
 
+use std::sync::Arc;
+
 use episode::{Change, Edit, NewPilot};
 use scenario::PilotSpec;
 use serde::{Deserialize, Serialize};
-use timing::{SimTime, Source, Span};
+use timing::{Network, SimTime, Source, Span};
 
 use crate::message::Message;
 use crate::schema::{Field, Kind, field};
@@ -16,6 +18,7 @@ enum Changed {
     Compensation,
     Deadline,
     Pilot,
+    Network,
 }
 
 /// A change that a person made. A source that needs a clock or a file is replayed from the recorded predictions, so
@@ -37,6 +40,8 @@ pub(crate) struct EditMessage {
     runtime: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     graph: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    modelled: String,
 }
 
 /// Who drives; what more belongs to it are `text`, its model, and `bits`, how far it sees.
@@ -55,7 +60,7 @@ impl Message for EditMessage {
     const SCHEMA: &'static str = "deadtime.Edit";
     const FIELDS: &'static [Field] = &[
         field("at", Kind::Integer, "when it took hold, ns"),
-        field("change", Kind::Text, "source, cruise, compensation, deadline or pilot"),
+        field("change", Kind::Text, "source, cruise, compensation, deadline, pilot or network"),
         field("text", Kind::Text, "the new value, in words"),
         field("occupies", Kind::Flag, "of a source: whether it occupies the device"),
         field("ns", Kind::Integer, "of a constant source, or a deadline: how long"),
@@ -63,6 +68,11 @@ impl Message for EditMessage {
         field("pilot", Kind::Text, "who drives: network, surrogate, expert, brake_on_sight or straight"),
         field("runtime", Kind::Text, "of a pilot: the runtime that was asked for"),
         field("graph", Kind::Text, "of a pilot: how far the graph is rewritten"),
+        field(
+            "modelled",
+            Kind::Text,
+            "of a network: all its numbers, as JSON; without them the device is on the robot",
+        ),
     ];
 }
 
@@ -78,6 +88,7 @@ impl From<&Edit> for EditMessage {
             pilot: None,
             runtime: String::new(),
             graph: String::new(),
+            modelled: String::new(),
         };
         match &edit.change {
             Change::Source(source) => {
@@ -119,6 +130,11 @@ impl From<&Edit> for EditMessage {
                 let (runtime, graph) = (runtime.clone(), graph.clone());
                 Self { pilot: Some(kind), runtime, graph, bits, ..message(Changed::Pilot, pilot.name().to_owned()) }
             }
+            Change::Network(network) => {
+                let name = network.as_ref().map_or(scenario::NO_NETWORK, |network| &network.name);
+                let modelled = network.as_deref().and_then(|network| serde_json::to_string(network).ok());
+                Self { modelled: modelled.unwrap_or_default(), ..message(Changed::Network, name.to_owned()) }
+            }
         }
     }
 }
@@ -132,6 +148,7 @@ impl EditMessage {
             Changed::Compensation => "compensation",
             Changed::Deadline => "deadline",
             Changed::Pilot => "pilot",
+            Changed::Network => "network",
         };
         let how =
             [("runtime", &self.runtime), ("graph", &self.graph)].into_iter().filter(|(_, value)| !value.is_empty());
@@ -153,6 +170,11 @@ impl EditMessage {
                 None => self.text.parse().ok()?,
             }),
             (Changed::Deadline, ns) => Change::Deadline(ns),
+            (Changed::Network, _) if self.modelled.is_empty() => Change::Network(None),
+            (Changed::Network, _) => {
+                let network: Network = serde_json::from_str(&self.modelled).ok()?;
+                Change::Network(Some(Arc::new(network)))
+            }
             (Changed::Pilot, _) => Change::Pilot(NewPilot {
                 pilot: match self.pilot? {
                     PilotKind::Network => PilotSpec::Network { model: self.text },

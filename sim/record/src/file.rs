@@ -35,6 +35,11 @@ impl Draft {
         sync.and_then(|()| std::fs::rename(&self.partial, &self.path)).map_err(|source| self.failed(source))
     }
 
+    /// Nothing is left of it.
+    pub fn discard(&self) -> Result<(), RecordError> {
+        std::fs::remove_file(&self.partial).map_err(|source| self.failed(source))
+    }
+
     /// The error of a write.
     pub fn failed(&self, source: io::Error) -> RecordError {
         RecordError::Write { path: self.path.clone(), partial: self.partial.clone(), source }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use episode::{Change, Edit, Entry, Failure, NewPilot, Outcome, Prediction, Summary, TickEntry};
 use plant::{Command, Contact, Observation, Outline, Pose, RobotState, Seen};
 use scenario::PilotSpec;
-use timing::{Fate, Frame, Rate, ServiceTime, SimTime, Source, Span};
+use timing::{Fate, Frame, Loss, Network, Rate, ServiceTime, SimTime, Source, Span, Way};
 
 use crate::{Header, Writer};
 
@@ -84,6 +84,8 @@ pub(crate) fn edits() -> Vec<Edit> {
             runtime: "rten".into(),
             graph: "off".into(),
         }),
+        Change::Network(Some(Arc::new(network()))),
+        Change::Network(None),
         Change::Pilot(NewPilot {
             pilot: PilotSpec::BrakeOnSight { sight: 0.1 + 0.2 },
             runtime: String::new(),
@@ -91,6 +93,27 @@ pub(crate) fn edits() -> Vec<Edit> {
         }),
     ];
     (0..).zip(changes).map(|(i, change)| Edit { at: SimTime(1 + i * 5_000_000), change }).collect()
+}
+
+/// A network whose numbers have no short decimals.
+fn network() -> Network {
+    let way = |byte_ns| Way { delay: Span(12_345_678), jitter: Span(1_234_567), byte_ns };
+    Network {
+        name: "awkward".into(),
+        label: "none that is".into(),
+        source: "nobody".into(),
+        out: way(8000.0 / 7.0),
+        back: way(1e23),
+        loss: Loss {
+            good: 0.1 + 0.2,
+            bad: 1.0 / 3.0,
+            to_bad: 2.225_073_858_507_201_1e-308,
+            to_good: 1.0,
+            bad_delay: Span(3),
+        },
+        frame_bytes: u64::MAX,
+        answer_bytes: 1,
+    }
 }
 
 /// The digest after tick `n`.

@@ -34,6 +34,7 @@ enum Order {
     Entries(Vec<Entry>),
     End(Box<Summary>),
     Leave,
+    Discard,
 }
 
 impl Order {
@@ -101,6 +102,11 @@ impl Keeper {
     /// The run is broken off, if it goes on.
     pub fn leave(&mut self) {
         self.pass(Order::Leave);
+    }
+
+    /// The run that goes on is to leave no log.
+    pub fn discard(&mut self) {
+        self.pass(Order::Discard);
     }
 
     /// Where the present run is kept, and what went wrong with that.
@@ -179,6 +185,10 @@ impl Scribe {
                 Order::Entries(entries) => self.write(&entries),
                 Order::End(summary) => self.writer.take().map_or(Ok(()), |writer| writer.finish(&summary)),
                 Order::Leave => self.leave(),
+                Order::Discard => {
+                    self.header = None;
+                    self.writer.take().map_or(Ok(()), Writer::discard)
+                }
             };
             if let Err(error) = done {
                 self.writer = None;

@@ -83,6 +83,22 @@ fn a_place_that_cannot_be_written_is_told_and_the_next_run_is_tried_again() {
 }
 
 #[test]
+fn a_run_that_is_discarded_leaves_no_log_and_the_next_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut keeper = Keeper::start(Place::Folder(dir.path().to_owned(), 20)).unwrap();
+    keeper.begin(header());
+    play(&mut keeper, entries(1.0));
+    keeper.discard();
+    keeper.begin(header());
+    play(&mut keeper, entries(1.0));
+    keeper.end(summary());
+    drop(keeper);
+    let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["0001-course.mcap"]);
+    assert!(read(dir.path().join("0001-course.mcap")).unwrap().complete);
+}
+
+#[test]
 fn a_full_disk_costs_the_log_and_nothing_else() {
     // Every write to it fails.
     let full = Path::new("/dev/full");

@@ -73,6 +73,12 @@ impl Writer {
         self.draft.publish()
     }
 
+    /// Takes the file away again.
+    pub fn discard(self) -> Result<(), RecordError> {
+        drop(self.log);
+        self.draft.discard()
+    }
+
     /// After an error nothing more is written: what follows a gap is worth nothing.
     fn attempt(
         &mut self,

@@ -70,6 +70,8 @@ fn a_log_replays_bit_for_bit() {
         (2.5, Change::Deadline(Some(Span::from_ms(60.0)))),
         (3.0, Change::Deadline(None)),
         (3.5, Change::Pilot(new_pilot(PilotSpec::Expert))),
+        (4.0, Change::Network(scenario::network("wifi-busy").unwrap().map(Arc::new))),
+        (4.3, Change::Network(None)),
         (4.5, Change::Pilot(new_pilot(PilotSpec::BrakeOnSight { sight: 1.0 / 3.0 }))),
     ];
     let sources = [Source::Service(Span::from_ms(81.0)), Source::Fixed(Span::from_ms(120.0)), Source::ZERO];

@@ -323,7 +323,7 @@ impl Line {
         self.chunks
     }
 
-    /// For experiments: from now on the delays outside the device are those of `config`. Frames on their way keep theirs, and
+    /// From now on the delays outside the device are those of `config`. Frames on their way keep theirs, and
     /// none overtakes another on its way out.
     pub fn set_delays(&mut self, config: &LineConfig) {
         let LineConfig { sensing, link_out, link_back, dead_time, .. } = *config;

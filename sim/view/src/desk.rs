@@ -48,7 +48,7 @@ pub enum Action {
     Runtime(String),
     /// How far the graph is rewritten; as for the network.
     Graph(String),
-    /// The modelled network between robot and device, or the scenario's own; starts anew.
+    /// The modelled network between robot and device, or the scenario's own; as for the network.
     Link(Option<String>),
     /// The device's queue rule; starts anew.
     Schedule(Schedule),
@@ -347,19 +347,25 @@ impl Desk {
         self.toast = format!("{done}: {}", difference(&self.settings, &new));
         let old = std::mem::replace(&mut self.settings, new.clone());
         let Settings { latency, cruise, compensation, deadline_ms, .. } = new.clone();
-        let Settings { model, runtime, graph, .. } = if self.stands() { new.clone() } else { old.clone() };
-        let live = Settings { latency, cruise, compensation, deadline_ms, model, runtime, graph, ..old.clone() } == new
+        let Settings { model, runtime, graph, link, .. } = if self.stands() { new.clone() } else { old.clone() };
+        let live = Settings { latency, cruise, compensation, deadline_ms, model, runtime, graph, link, ..old.clone() }
+            == new
             && cruise.is_some();
         if !live || self.pending_launch() {
             self.launch();
             return;
         }
+        let equipment = |settings: &Settings| {
+            let Settings { model, runtime, graph, link, .. } = settings.clone();
+            (model, runtime, graph, link)
+        };
+        let equipped = equipment(&old) != equipment(&new);
         let knobs = [
             (old.latency != new.latency).then_some(Knob::Latency(new.latency)),
             (old.cruise != new.cruise).then_some(new.cruise).flatten().map(Knob::Cruise),
             (old.compensation != new.compensation).then_some(Knob::Compensation(new.compensation)),
             (old.deadline_ms != new.deadline_ms).then_some(Knob::Deadline(new.deadline_ms)),
-            ((&old.model, &old.runtime, &old.graph) != (&new.model, &new.runtime, &new.graph)).then_some(self.pilot()),
+            equipped.then(|| Knob::Equipment(self.settings.clone().into())),
         ];
         for knob in knobs.into_iter().flatten() {
             self.tell(Order::Change(knob));
@@ -415,19 +421,19 @@ impl Desk {
             }
             Action::Model(model) => {
                 self.settings.model = Some(model);
-                self.take_over();
+                self.equip();
             }
             Action::Runtime(runtime) => {
                 self.settings.runtime = runtime;
-                self.take_over();
+                self.equip();
             }
             Action::Graph(graph) => {
                 self.settings.graph = graph;
-                self.take_over();
+                self.equip();
             }
             Action::Link(link) => {
                 self.settings.link = link;
-                self.launch();
+                self.equip();
             }
             Action::Schedule(schedule) => {
                 self.settings.schedule = schedule;
@@ -544,15 +550,10 @@ impl Desk {
         self.paused && !self.over
     }
 
-    fn pilot(&self) -> Knob {
-        let Settings { model, runtime, graph, .. } = self.settings.clone();
-        Knob::Pilot { model, runtime, graph }
-    }
-
-    /// Another pilot drives: from here on in a fork where time stands, else from the start.
-    fn take_over(&mut self) {
+    /// Another pilot drives, or over another link: from here on in a fork where time stands, else from the start.
+    fn equip(&mut self) {
         if self.stands() {
-            self.tell(Order::Change(self.pilot()));
+            self.tell(Order::Change(Knob::Equipment(self.settings.clone().into())));
         } else {
             self.launch();
         }

@@ -49,20 +49,20 @@ fn a_link_and_a_graph_start_anew() {
 }
 
 #[test]
-fn another_network_takes_over_where_time_stands() {
+fn another_network_or_link_takes_over_where_time_stands() {
     let mut desk = desk();
-    let pilot = |model: Option<&str>, graph: &str| {
-        let (model, runtime, graph) = (model.map(str::to_owned), "auto".into(), graph.into());
-        Order::Change(Knob::Pilot { model, runtime, graph })
+    let equipment = |model: Option<&str>, link: Option<&str>| {
+        let [model, link] = [model, link].map(|name| name.map(str::to_owned));
+        Order::Change(Knob::Equipment(Settings { model, link, ..settings() }.into()))
     };
     desk.act(Action::Pause);
     desk.act(Action::Model("student".into()));
-    desk.act(Action::Graph("off".into()));
-    assert_eq!(desk.take_orders(), [Order::Pause(true), pilot(Some("student"), "off")]);
+    desk.act(Action::Link(Some("lte".into())));
+    assert_eq!(desk.take_orders(), [Order::Pause(true), equipment(Some("student"), Some("lte"))]);
     desk.act(Action::Undo);
-    assert_eq!(desk.take_orders(), [pilot(Some("student"), "all")]);
+    assert_eq!(desk.take_orders(), [equipment(Some("student"), None)]);
     desk.act(Action::Undo);
-    assert_eq!(desk.take_orders(), [pilot(None, "all")]);
+    assert_eq!(desk.take_orders(), [equipment(None, None)]);
     // What is over begins anew.
     desk.over = true;
     desk.act(Action::Runtime("rten".into()));

@@ -302,6 +302,10 @@ fn edited(settings: &Settings, change: &Change) -> Settings {
             settings.runtime.clone_from(runtime);
             settings.graph.clone_from(graph);
         }
+        Change::Network(network) => {
+            let name = network.as_ref().map_or(scenario::NO_NETWORK, |network| &network.name);
+            settings.link = Some(name.to_owned());
+        }
     }
     settings
 }

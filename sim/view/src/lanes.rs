@@ -162,9 +162,11 @@ fn row(ui: &mut Ui, snapshot: &Snapshot, index: usize, lane: &LaneView, actions:
                     if close.clicked() {
                         actions.push(Action::CloseLane(index));
                     }
-                    ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                        let text = theme::strong(title.as_str()).size(12.5);
-                        ui.add(egui::Label::new(text).truncate()).on_hover_text(title);
+                    ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
+                        // Level with the letter.
+                        ui.add_space(2.0);
+                        let font = egui::FontId::new(12.5, theme::strong_family());
+                        panel::lines_in(ui, &title, 3, font, ui.visuals().strong_text_color());
                     });
                 });
             });

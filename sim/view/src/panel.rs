@@ -163,12 +163,12 @@ pub(crate) fn ms(ms: f64) -> String {
 
 /// Small print in a space of so many lines, whole on hover.
 pub(crate) fn lines(ui: &mut Ui, text: &str, most: usize) {
-    let mut job = egui::text::LayoutJob::simple(
-        text.to_owned(),
-        egui::FontId::proportional(theme::SMALL),
-        theme::faint(),
-        ui.available_width(),
-    );
+    lines_in(ui, text, most, egui::FontId::proportional(theme::SMALL), theme::faint());
+}
+
+/// The same in a font and a colour.
+pub(crate) fn lines_in(ui: &mut Ui, text: &str, most: usize, font: egui::FontId, color: egui::Color32) {
+    let mut job = egui::text::LayoutJob::simple(text.to_owned(), font, color, ui.available_width());
     job.wrap.max_rows = most;
     ui.label(job).on_hover_text(text);
 }
@@ -262,11 +262,14 @@ fn driving(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Acti
 /// Model, runtime, schedule.
 fn network(ui: &mut Ui, desk: &Desk, snapshot: &Snapshot, actions: &mut Vec<Action>) {
     labelled(ui, "model", |ui| {
-        if let Some(model) =
-            pick(ui, "model", &desk.choices.models, desk.settings.model.as_deref().unwrap_or("the scenario's"))
-        {
-            actions.push(Action::Model(model));
-        }
+        let now = desk.settings.model.as_deref().unwrap_or("the scenario's");
+        ui.scope(|ui| {
+            if let Some(model) = pick(ui, "model", &desk.choices.models, now) {
+                actions.push(Action::Model(model));
+            }
+        })
+        .response
+        .on_hover_text("Where time stands another one takes over in a fork; while it runs the run begins anew");
     });
     labelled(ui, "runtime", |ui| {
         let half = (ui.available_width() - ui.spacing().item_spacing.x) / 2.0;

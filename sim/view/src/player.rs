@@ -309,8 +309,8 @@ impl Player {
     /// Forks time in the lane in focus at the instant shown. Whether it could.
     fn fork(&mut self) -> bool {
         let Some(lane) = self.lanes.get(self.focus) else { return false };
-        let Settings { model, runtime, graph, .. } = lane.settings().clone();
-        let settings = Settings { model, runtime, graph, ..lane.launched.clone() };
+        let Settings { model, runtime, graph, link, .. } = lane.settings().clone();
+        let settings = Settings { model, runtime, graph, link, ..lane.launched.clone() };
         let Some(place) = self.room() else { return false };
         let Some(launched) = self.prepare(place, &settings) else { return false };
         let (fork, entries) = self.lanes[self.focus].fork(place, launched);
@@ -364,10 +364,11 @@ impl Player {
         self.show(false);
     }
 
-    /// Another pilot, or its network run otherwise: in a fork where time stands, else from the start.
-    fn take_over(&mut self, model: Option<String>, runtime: String, graph: String) {
+    /// Another pilot, its network run otherwise, or over another link: in a fork where time stands, else from the start.
+    fn equip(&mut self, with: Settings) {
         let Some(lane) = self.lanes.get(self.focus) else { return };
-        let settings = Settings { model, runtime, graph, speed: self.speed, ..lane.settings().clone() };
+        let Settings { model, runtime, graph, link, .. } = with;
+        let settings = Settings { model, runtime, graph, link, speed: self.speed, ..lane.settings().clone() };
         let over = lane.episode.outcome().is_some() && self.at >= lane.reached;
         if self.paused.is_none() || self.at == SimTime::ZERO || over {
             self.launch(&settings);
@@ -392,12 +393,19 @@ impl Player {
         }
         let source = launched.episode.line().source().clone();
         let (mut fork, entries) = lane.fork(place, launched);
-        let Settings { runtime, graph, latency, .. } = settings.clone();
+        let pilot = |settings: &Settings| (settings.model.clone(), settings.runtime.clone(), settings.graph.clone());
+        let (was, is) = (fork.latest().clone(), settings.clone());
         fork.set(settings);
-        fork.episode.change(Change::Pilot(NewPilot { pilot: setup.pilot.clone(), runtime, graph }));
-        if matches!(latency, Latency::Device(_)) {
-            // What it takes there is another network's time.
-            fork.episode.change(Change::Source(source));
+        if pilot(&was) != pilot(&is) {
+            let new = NewPilot { pilot: setup.pilot.clone(), runtime: is.runtime, graph: is.graph };
+            fork.episode.change(Change::Pilot(new));
+            if matches!(is.latency, Latency::Device(_)) {
+                // What it takes there is another network's time.
+                fork.episode.change(Change::Source(source));
+            }
+        }
+        if was.link != is.link {
+            fork.episode.change(Change::Network(setup.line.network.clone()));
         }
         self.join(fork, entries);
     }
@@ -439,8 +447,8 @@ impl Player {
     }
 
     fn change(&mut self, knob: Knob) {
-        if let Knob::Pilot { model, runtime, graph } = knob {
-            self.take_over(model, runtime, graph);
+        if let Knob::Equipment(with) = knob {
+            self.equip(*with);
             return;
         }
         let Some(lane) = self.lanes.get(self.focus) else { return };
@@ -488,7 +496,7 @@ impl Player {
                 };
                 Change::Source(Source::Replay(trace.clone()))
             }
-            Knob::Pilot { .. } => return,
+            Knob::Equipment(_) => return,
         };
         lane.set(settings);
         lane.episode.change(change);

@@ -70,15 +70,8 @@ pub enum Knob {
     Deadline(Option<f64>),
     /// The times measured when the network was alone.
     Calibration,
-    /// Who drives, and how its network is run, as [`Settings`] name them. Where time does not stand all begins anew.
-    Pilot {
-        /// The network.
-        model: Option<String>,
-        /// The runtime.
-        runtime: String,
-        /// How far its graph is rewritten.
-        graph: String,
-    },
+    /// Who drives, how its network is run and over which link: of these settings only that. Where time does not stand all begins anew.
+    Equipment(Box<Settings>),
 }
 
 /// Where the newest snapshot lies. Locked only for the copy of a pointer.

@@ -36,6 +36,11 @@ struct Course {
     forks: Arc<Mutex<Vec<(usize, usize)>>>,
 }
 
+/// The modelled network of a name.
+fn network(name: &str) -> Option<Arc<timing::Network>> {
+    scenario::network(name).unwrap().map(Arc::new)
+}
+
 /// A network that takes so long and answers nothing.
 struct Slow(EngineInfo, Duration);
 
@@ -82,6 +87,7 @@ impl Launcher for Course {
             ),
         };
         setup.pilot = pilot;
+        setup.line.network = settings.link.as_deref().and_then(network);
         Ok(Launched {
             episode: Episode::new(Arc::new(setup), source).map_err(|e| e.to_string())?,
             driver: Driver::new(supply),
@@ -300,7 +306,7 @@ fn where_time_stands_a_change_is_another_future_and_both_play_on() {
 }
 
 fn pilot(model: &str) -> Knob {
-    Knob::Pilot { model: Some(model.into()), runtime: "auto".into(), graph: "all".into() }
+    Knob::Equipment(Settings { model: Some(model.into()), ..settings(8.0) }.into())
 }
 
 #[test]
@@ -333,6 +339,18 @@ fn where_time_stands_another_pilot_takes_over_in_a_fork() {
     assert_eq!([1, 2].map(|lane: usize| ended.lanes[lane].digest), [expected; 2]);
     assert_eq!(ended.lanes[0].digest, headless(None));
     assert_ne!(ended.lanes[0].digest, ended.lanes[1].digest);
+}
+
+#[test]
+fn where_time_stands_another_link_is_another_future() {
+    let thread = standing(0.4);
+    tell(&thread, Order::Change(Knob::Equipment(Settings { link: Some("cloud-far".into()), ..settings(8.0) }.into())));
+    wait(&thread, "fork", |s| s.lanes.len() == 2 && s.lanes[1].differs == ["link cloud-far"]);
+    tell(&thread, Order::Pause(false));
+    let ended = wait(&thread, "end", over);
+    let expected = headless([(SimTime(400_000_000), Change::Network(network("cloud-far")))]);
+    assert_eq!([0, 1].map(|lane: usize| ended.lanes[lane].digest), [headless(None), expected]);
+    assert_ne!(expected, headless(None));
 }
 
 #[test]

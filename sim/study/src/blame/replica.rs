@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use episode::{Change, Edit, Entry, Episode, Outcome, Story};
+use episode::{Change, Entry, Episode, Outcome, Story};
 use plant::Contact;
 use scenario::Setup;
 use timing::{Fate, SimTime, Span, Stage, Stream, draw, draw_unit};
@@ -83,8 +83,11 @@ impl Bench {
         let config = &episode.setup().line;
         let stages = first.and_then(|frame| frame.stages(config)).map(Vec::from).unwrap_or_default();
         let known = first.map_or(before.now(), |frame| frame.captured);
-        let late = |edit: &&Edit| matches!(edit.change, Change::Source(_) | Change::Deadline(_) | Change::Pilot(_));
-        let changed = accused.edits.iter().filter(late).any(|edit| known < edit.at && edit.at < contact.at);
+        let changed = accused
+            .edits
+            .iter()
+            .filter(|edit| alters_latency(&edit.change))
+            .any(|edit| known < edit.at && edit.at < contact.at);
         let mut latencies = episode.stats().latencies.clone();
         let latency = first.and_then(timing::Frame::latency).unwrap_or_else(|| median(&mut latencies));
         let services: Vec<_> =
@@ -167,6 +170,14 @@ impl Bench {
             if at(middle).await { early = middle } else { late = middle }
         }
         Some(early)
+    }
+}
+
+/// Whether frames after such a change take other times than before.
+fn alters_latency(change: &Change) -> bool {
+    match change {
+        Change::Source(_) | Change::Deadline(_) | Change::Pilot(_) | Change::Network(_) => true,
+        Change::Cruise(_) | Change::Compensation(_) => false,
     }
 }
 

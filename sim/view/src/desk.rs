@@ -133,6 +133,8 @@ pub struct Desk {
     pub settings: Settings,
     /// The run the settings were taken from.
     run: u64,
+    /// Changes that could not be made until then.
+    refused: u64,
     /// The last settings that could be launched.
     worked: Option<Settings>,
     /// What can be picked.
@@ -186,6 +188,7 @@ impl Desk {
         Self {
             settings,
             run: 0,
+            refused: 0,
             worked: None,
             choices,
             paused: false,
@@ -220,10 +223,12 @@ impl Desk {
         let lane = (snapshot.focus, snapshot.lanes.len());
         let at = snapshot.timeline.at.secs();
         let looking = snapshot.timeline.past() || !snapshot.timeline.log.is_empty();
-        // The controls show what holds in that lane, or held at that moment.
-        if snapshot.run == self.run && (lane != self.lane || looking && at != self.at) {
+        // The controls show what holds in that lane, or held at that moment; and what holds still, after a change that was refused.
+        let refused = snapshot.refused != self.refused;
+        if snapshot.run == self.run && (lane != self.lane || looking && at != self.at || refused) {
             self.settings = snapshot.settings.clone();
         }
+        self.refused = snapshot.refused;
         if lane != self.lane {
             // What was changed in another lane is not taken back in this one.
             self.past = Past::default();

@@ -71,6 +71,24 @@ fn another_network_or_link_takes_over_where_time_stands() {
 }
 
 #[test]
+fn after_a_change_that_was_refused_the_controls_show_what_holds() {
+    let mut desk = desk();
+    let mut snapshot = Snapshot { phase: Phase::Live, run: 1, ..Snapshot::empty(settings()) };
+    desk.follow(&snapshot);
+    desk.act(Action::Pause);
+    desk.act(Action::Model("no-such".into()));
+    desk.follow(&snapshot);
+    assert_eq!(desk.settings.model.as_deref(), Some("no-such"), "it is on its way");
+    snapshot.refused += 1;
+    desk.follow(&snapshot);
+    assert_eq!(desk.settings, settings());
+    desk.follow(&snapshot);
+    desk.act(Action::Cruise(1.0));
+    desk.follow(&snapshot);
+    assert_eq!(desk.settings.cruise, Some(1.0), "what comes later is none of that");
+}
+
+#[test]
 fn a_dragged_slider_leaves_one_order() {
     let mut desk = desk();
     for ms in 0..200 {

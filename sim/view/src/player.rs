@@ -322,16 +322,22 @@ impl Player {
     fn room(&mut self) -> Option<usize> {
         let place = self.free_place();
         if place.is_none() {
-            self.shown.notice = format!("there are {} lanes already; close one (X) to fork again", lane::MOST);
+            self.refuse(format!("there are {} lanes already; close one (X) to fork again", lane::MOST));
         }
         place
+    }
+
+    /// A change cannot be made.
+    fn refuse(&mut self, why: impl Into<String>) {
+        self.shown.notice = why.into();
+        self.shown.refused += 1;
     }
 
     /// What runs the network in a fork of the lane in focus; all that was asked is answered then.
     fn prepare(&mut self, place: usize, settings: &Settings) -> Option<Launched> {
         let from = self.lanes.get(self.focus)?.place;
         if !self.settle() {
-            self.shown.notice = "the network does not answer, so time cannot be forked here".into();
+            self.refuse("the network does not answer, so time cannot be forked here");
             return None;
         }
         self.shown.notice = "loading the network ...".into();
@@ -339,7 +345,7 @@ impl Player {
         match self.launcher.fork(place, settings, from) {
             Ok(launched) => Some(launched),
             Err(why) => {
-                self.shown.notice = why;
+                self.refuse(why);
                 None
             }
         }
@@ -399,8 +405,9 @@ impl Player {
         if pilot(&was) != pilot(&is) {
             let new = NewPilot { pilot: setup.pilot.clone(), runtime: is.runtime, graph: is.graph };
             fork.episode.change(Change::Pilot(new));
-            if matches!(is.latency, Latency::Device(_)) {
-                // What it takes there is another network's time.
+            // What a device, or this machine when it was alone, takes for it is another network's time.
+            let its_own = matches!(is.latency, Latency::Device(_) | Latency::Measured);
+            if its_own && *fork.episode.line().source() != source {
                 fork.episode.change(Change::Source(source));
             }
         }
@@ -472,10 +479,7 @@ impl Player {
                     settings.latency = latency;
                     Change::Source(source)
                 }
-                Err(why) => {
-                    self.shown.notice = why;
-                    return;
-                }
+                Err(why) => return self.refuse(why),
             },
             Knob::Cruise(cruise) => {
                 settings.cruise = Some(cruise);
@@ -491,8 +495,7 @@ impl Player {
             }
             Knob::Calibration => {
                 let Some(trace) = &lane.calibration else {
-                    self.shown.notice = "there is no calibration of this network to go on with".into();
-                    return;
+                    return self.refuse("there is no calibration of this network to go on with");
                 };
                 Change::Source(Source::Replay(trace.clone()))
             }

@@ -488,7 +488,7 @@ fn four_lanes_are_the_most() {
         wait(&thread, "fork", |s| s.lanes.len() == lanes);
     }
     tell(&thread, Order::Fork);
-    let newest = wait(&thread, "notice", |s| s.notice.contains("4 lanes"));
+    let newest = wait(&thread, "notice", |s| s.notice.contains("4 lanes") && s.refused == 1);
     assert_eq!(newest.lanes.iter().map(|lane| lane.place).collect::<Vec<_>>(), [0, 1, 2, 3]);
     tell(&thread, Order::Close(1));
     wait(&thread, "closed", |s| s.lanes.len() == 3);

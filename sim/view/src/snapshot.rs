@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub model_line: String,
     /// What went wrong with the last edit; empty if nothing did.
     pub notice: String,
+    /// How many changes could not be made: after each the controls show again what holds.
+    pub refused: u64,
     /// Where this run is kept.
     pub log: Kept,
     /// What becomes of the runs that settle a lab.
@@ -306,6 +308,7 @@ impl Snapshot {
             runtime_line: String::new(),
             model_line: String::new(),
             notice: String::new(),
+            refused: 0,
             log: Kept::default(),
             settling: Settling::default(),
             map: MapState::default(),

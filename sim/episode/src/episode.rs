@@ -117,7 +117,7 @@ impl Episode {
             match &mut edit.change {
                 Change::Source(source) => *source = adjust(source),
                 Change::Pilot(new) => new.pilot = changed(self.with_pilot(&new.pilot)).pilot,
-                Change::Network(network) => *network = changed(self.with_network(network)).line.network,
+                Change::Network(network) => *network = changed(self.with_network(network.take())).line.network,
                 _ => {}
             }
         }
@@ -134,8 +134,8 @@ impl Episode {
         Setup { pilot: pilot.clone(), ..Setup::clone(&self.setup) }
     }
 
-    fn with_network(&self, network: &Option<Arc<Network>>) -> Setup {
-        let line = LineConfig { network: network.clone(), ..self.setup.line.clone() };
+    fn with_network(&self, network: Option<Arc<Network>>) -> Setup {
+        let line = LineConfig { network, ..self.setup.line.clone() };
         Setup { line, ..Setup::clone(&self.setup) }
     }
 
@@ -404,7 +404,7 @@ impl Episode {
             Change::Deadline(deadline) => self.line.set_deadline(deadline),
             Change::Pilot(new) => self.set_setup(self.with_pilot(&new.pilot).into()),
             Change::Network(network) => {
-                self.set_setup(self.with_network(&network).into());
+                self.set_setup(self.with_network(network).into());
                 self.line.set_delays(&self.setup.line);
             }
         }

@@ -152,8 +152,8 @@ impl EditMessage {
         };
         let how =
             [("runtime", &self.runtime), ("graph", &self.graph)].into_iter().filter(|(_, value)| !value.is_empty());
-        let how: String = how.map(|(name, value)| format!(", {name} {value}")).collect();
-        format!("changed: {what} is now {}{how}", self.text)
+        let how: Vec<String> = how.map(|(name, value)| format!(", {name} {value}")).collect();
+        format!("changed: {what} is now {}{}", self.text, how.concat())
     }
 
     /// `None` when the parts do not belong together.

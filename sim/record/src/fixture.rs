@@ -107,7 +107,7 @@ fn network() -> Network {
         loss: Loss {
             good: 0.1 + 0.2,
             bad: 1.0 / 3.0,
-            to_bad: 2.225_073_858_507_201_1e-308,
+            to_bad: f64::MIN_POSITIVE / 3.0,
             to_good: 1.0,
             bad_delay: Span(3),
         },

@@ -351,11 +351,11 @@ impl Desk {
         };
         self.toast = format!("{done}: {}", difference(&self.settings, &new));
         let old = std::mem::replace(&mut self.settings, new.clone());
+        // All that the run which goes on can take: where time stands also another network and link.
         let Settings { latency, cruise, compensation, deadline_ms, .. } = new.clone();
         let Settings { model, runtime, graph, link, .. } = if self.stands() { new.clone() } else { old.clone() };
-        let live = Settings { latency, cruise, compensation, deadline_ms, model, runtime, graph, link, ..old.clone() }
-            == new
-            && cruise.is_some();
+        let can = Settings { model, runtime, graph, latency, link, cruise, compensation, deadline_ms, ..old.clone() };
+        let live = can == new && cruise.is_some();
         if !live || self.pending_launch() {
             self.launch();
             return;

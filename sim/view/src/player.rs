@@ -355,15 +355,12 @@ impl Player {
     fn join(&mut self, mut fork: Lane, entries: Vec<Entry>) {
         fork.driver.take_turns(&self.turn);
         self.launcher.record(fork.place, &fork.episode, entries, false);
-        match self.lanes.iter().position(|lane| lane.place == fork.place) {
-            Some(index) => {
-                self.lanes[index] = fork;
-                self.focus = index;
-            }
-            None => {
-                self.lanes.push(fork);
-                self.focus = self.lanes.len() - 1;
-            }
+        if let Some(index) = self.lanes.iter().position(|lane| lane.place == fork.place) {
+            self.lanes[index] = fork;
+            self.focus = index;
+        } else {
+            self.lanes.push(fork);
+            self.focus = self.lanes.len() - 1;
         }
         self.shown.notice.clear();
         self.tie();

@@ -9,5 +9,5 @@ pub fn timed<T>(f: impl FnOnce() -> T) -> (T, Duration) {
     let spent = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap();
     let before = spent();
     let value = f();
-    (value, spent() - before)
+    (value, spent().saturating_sub(before))
 }

@@ -215,10 +215,9 @@ fn accused(runtime: &RuntimeOptions, mut setup: Setup, source: Source, mut edits
             let each = (0..3).filter_map(|_| Some(engine.infer(&inputs, &mut outputs).ok()?.total().secs()));
             inference_s = each.reduce(f64::min).into_iter().chain(inference_s).reduce(f64::max);
         }
+        let drives = matches!(pilot, PilotSpec::Network { model } if networks.contains_key(model));
         // A surrogate's decisions are the expert's.
-        if pilot.model().is_some_and(|model| !networks.contains_key(model))
-            || matches!(pilot, PilotSpec::Surrogate { .. })
-        {
+        if pilot.model().is_some() && !drives {
             *pilot = PilotSpec::Expert;
         }
     }

@@ -352,17 +352,16 @@ impl Root {
         let source = Source::Recorded { occupies: header.occupies };
         let mut episode = Episode::new(Arc::new(setup), source).into_diagnostic()?;
         episode.schedule_edits(recording.edits);
-        let logged = header.clone();
         let cut = (!recording.complete).then_some(recording.digests.len() as u64);
         let launched = Launched {
             episode,
             driver: Driver::new(Supply::Recorded(recording.answers)),
             settings,
             runtime_line: format!("recorded: {} -> {}", header.runtime_requested, header.runtime_obtained),
-            model_line: header.model,
+            model_line: header.model.clone(),
             calibration: None,
         };
-        self.seats.insert(0, Seat { opened: Some(path), header: Some(logged), ..Seat::default() });
+        self.seats.insert(0, Seat { opened: Some(path), header: Some(header), ..Seat::default() });
         Ok(OpenedLog { launched, cut })
     }
 }

@@ -81,7 +81,7 @@ pub enum Change {
 }
 
 /// A pilot that takes over on the way.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NewPilot {
     /// It.
     pub pilot: scenario::PilotSpec,

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use episode::{Change, Edit, NewPilot};
-use scenario::PilotSpec;
+use episode::{Change, Edit};
 use serde::{Deserialize, Serialize};
 use timing::{Network, SimTime, Source, Span};
 
@@ -34,25 +33,8 @@ pub(crate) struct EditMessage {
     ns: Option<Span>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "crate::bits::f64s")]
     bits: Vec<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pilot: Option<PilotKind>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    runtime: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    graph: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    modelled: String,
-}
-
-/// Who drives; what more belongs to it are `text`, its model, and `bits`, how far it sees.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum PilotKind {
-    Network,
-    Surrogate,
-    Expert,
-    BrakeOnSight,
-    Straight,
+    json: String,
 }
 
 impl Message for EditMessage {
@@ -65,14 +47,7 @@ impl Message for EditMessage {
         field("occupies", Kind::Flag, "of a source: whether it occupies the device"),
         field("ns", Kind::Integer, "of a constant source, or a deadline: how long"),
         field("bits", Kind::Text, "of a number: sixteen hexadecimal digits"),
-        field("pilot", Kind::Text, "who drives: network, surrogate, expert, brake_on_sight or straight"),
-        field("runtime", Kind::Text, "of a pilot: the runtime that was asked for"),
-        field("graph", Kind::Text, "of a pilot: how far the graph is rewritten"),
-        field(
-            "modelled",
-            Kind::Text,
-            "of a network: all its numbers, as JSON; without them the device is on the robot",
-        ),
+        field("json", Kind::Text, "of a pilot or a network: all that belongs to it"),
     ];
 }
 
@@ -85,10 +60,7 @@ impl From<&Edit> for EditMessage {
             occupies: None,
             ns: None,
             bits: Vec::new(),
-            pilot: None,
-            runtime: String::new(),
-            graph: String::new(),
-            modelled: String::new(),
+            json: String::new(),
         };
         match &edit.change {
             Change::Source(source) => {
@@ -119,21 +91,13 @@ impl From<&Edit> for EditMessage {
                 let text = ns.map_or_else(|| "none".into(), |ns| ns.to_string());
                 Self { ns: *ns, ..message(Changed::Deadline, text) }
             }
-            Change::Pilot(NewPilot { pilot, runtime, graph }) => {
-                let (kind, bits) = match pilot {
-                    PilotSpec::Network { .. } => (PilotKind::Network, Vec::new()),
-                    PilotSpec::Surrogate { .. } => (PilotKind::Surrogate, Vec::new()),
-                    PilotSpec::Expert => (PilotKind::Expert, Vec::new()),
-                    PilotSpec::BrakeOnSight { sight } => (PilotKind::BrakeOnSight, vec![*sight]),
-                    PilotSpec::Straight => (PilotKind::Straight, Vec::new()),
-                };
-                let (runtime, graph) = (runtime.clone(), graph.clone());
-                Self { pilot: Some(kind), runtime, graph, bits, ..message(Changed::Pilot, pilot.name().to_owned()) }
+            Change::Pilot(new) => {
+                let text = format!("{}, runtime {}, graph {}", new.pilot.name(), new.runtime, new.graph);
+                Self { json: json(new), ..message(Changed::Pilot, text) }
             }
             Change::Network(network) => {
                 let name = network.as_ref().map_or(scenario::NO_NETWORK, |network| &network.name);
-                let modelled = network.as_deref().and_then(|network| serde_json::to_string(network).ok());
-                Self { modelled: modelled.unwrap_or_default(), ..message(Changed::Network, name.to_owned()) }
+                Self { json: json(&network.as_deref()), ..message(Changed::Network, name.to_owned()) }
             }
         }
     }
@@ -150,10 +114,7 @@ impl EditMessage {
             Changed::Pilot => "pilot",
             Changed::Network => "network",
         };
-        let how =
-            [("runtime", &self.runtime), ("graph", &self.graph)].into_iter().filter(|(_, value)| !value.is_empty());
-        let how: Vec<String> = how.map(|(name, value)| format!(", {name} {value}")).collect();
-        format!("changed: {what} is now {}{}", self.text, how.concat())
+        format!("changed: {what} is now {}", self.text)
     }
 
     /// `None` when the parts do not belong together.
@@ -170,23 +131,17 @@ impl EditMessage {
                 None => self.text.parse().ok()?,
             }),
             (Changed::Deadline, ns) => Change::Deadline(ns),
-            (Changed::Network, _) if self.modelled.is_empty() => Change::Network(None),
+            (Changed::Pilot, _) => Change::Pilot(serde_json::from_str(&self.json).ok()?),
             (Changed::Network, _) => {
-                let network: Network = serde_json::from_str(&self.modelled).ok()?;
-                Change::Network(Some(Arc::new(network)))
+                let network: Option<Network> = serde_json::from_str(&self.json).ok()?;
+                Change::Network(network.map(Arc::new))
             }
-            (Changed::Pilot, _) => Change::Pilot(NewPilot {
-                pilot: match self.pilot? {
-                    PilotKind::Network => PilotSpec::Network { model: self.text },
-                    PilotKind::Surrogate => PilotSpec::Surrogate { model: self.text },
-                    PilotKind::Expert => PilotSpec::Expert,
-                    PilotKind::BrakeOnSight => PilotSpec::BrakeOnSight { sight: number? },
-                    PilotKind::Straight => PilotSpec::Straight,
-                },
-                runtime: self.runtime,
-                graph: self.graph,
-            }),
         };
         Some(Edit { at: self.at, change })
     }
+}
+
+/// Plain data, which always can be written.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use plant::{Command, World};
+use serde::{Deserialize, Serialize};
 use timing::{Clock, Control, LineConfig, Network, Rate, Span};
 
 use crate::format::{Camera, PilotKind, RobotKind, Scenario};
@@ -45,7 +46,8 @@ pub struct Setup {
 }
 
 /// Who drives.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PilotSpec {
     /// A neural network.
     Network {

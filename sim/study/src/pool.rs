@@ -61,30 +61,23 @@ impl<'a> Seat<'a> {
         poll_fn(|_| {
             let mut held = self.held.borrow_mut();
             let wanted = |name: &String| models.contains(&name.as_str());
-            if models.iter().any(|model| held.iter().all(|(name, _)| name != model)) {
+            if !models.iter().all(|model| held.iter().any(|(name, _)| name == model)) {
                 if held.iter().any(|(name, rows)| !wanted(name) && Rc::strong_count(rows) > 1) {
                     return Poll::Pending;
                 }
                 // Ended before the next is loaded: large models need not fit twice.
                 held.retain(|(name, _)| wanted(name));
             }
-            let mut taken = Vec::with_capacity(models.len());
             for model in models {
-                let rows = match held.iter().find(|(name, _)| name == model) {
-                    Some((_, rows)) => rows.clone(),
-                    None => match (self.load)(model) {
-                        Ok(engine) => Rc::new(Rows::new(engine)),
-                        Err(why) => {
-                            return Poll::Ready(Err(StudyError::Engine { model: (*model).to_owned(), why }));
-                        }
-                    },
-                };
                 if held.iter().all(|(name, _)| name != model) {
-                    held.push(((*model).to_owned(), rows.clone()));
+                    match (self.load)(model) {
+                        Ok(engine) => held.push(((*model).to_owned(), Rc::new(Rows::new(engine)))),
+                        Err(why) => return Poll::Ready(Err(StudyError::Engine { model: (*model).to_owned(), why })),
+                    }
                 }
-                taken.push(rows);
             }
-            Poll::Ready(Ok(taken))
+            let of = |model: &&str| held.iter().find(|(name, _)| name == model).map(|(_, rows)| rows.clone());
+            Poll::Ready(Ok(models.iter().filter_map(of).collect()))
         })
         .await
     }

@@ -281,6 +281,7 @@ impl Desk {
         let same = |a: &Order| match (a, &order) {
             (Order::Change(a), Order::Change(b)) => std::mem::discriminant(a) == std::mem::discriminant(b),
             (Order::Speed(_), Order::Speed(_))
+            | (Order::Equip(_), Order::Equip(_))
             | (Order::Scrub(_), Order::Scrub(_))
             | (Order::Map(_), Order::Map(_)) => true,
             _ => false,
@@ -289,9 +290,16 @@ impl Desk {
         self.outbox.push(order);
     }
 
-    /// A run begins: what was still to be changed belongs to the one before, and time goes on.
+    /// A run begins: what was still to be changed belongs to the one before.
+    fn forget(&mut self) {
+        let of_a_run =
+            |order: &Order| matches!(order, Order::Change(_) | Order::Equip(_) | Order::Launch(_) | Order::Open(_));
+        self.outbox.retain(|waiting| !of_a_run(waiting));
+    }
+
+    /// A run begins, and time goes on.
     fn clear(&mut self) {
-        self.outbox.retain(|waiting| !matches!(waiting, Order::Change(_) | Order::Launch(_) | Order::Open(_)));
+        self.forget();
         if self.paused {
             self.paused = false;
             self.tell(Order::Pause(false));
@@ -351,26 +359,23 @@ impl Desk {
         };
         self.toast = format!("{done}: {}", difference(&self.settings, &new));
         let old = std::mem::replace(&mut self.settings, new.clone());
-        // All that the run which goes on can take: where time stands also another network and link.
-        let Settings { latency, cruise, compensation, deadline_ms, .. } = new.clone();
-        let Settings { model, runtime, graph, link, .. } = if self.stands() { new.clone() } else { old.clone() };
-        let can = Settings { model, runtime, graph, latency, link, cruise, compensation, deadline_ms, ..old.clone() };
-        let live = can == new && cruise.is_some();
+        // All that the run which goes on can take; where time stands also another network and link.
+        let Settings { model, runtime, graph, latency, link, cruise, compensation, deadline_ms, .. } = new.clone();
+        let turned = Settings { latency, cruise, compensation, deadline_ms, ..old.clone() };
+        let equipped = Settings { model, runtime, graph, link, ..turned.clone() };
+        let live = (turned == new || self.stands() && equipped == new) && cruise.is_some();
         if !live || self.pending_launch() {
             self.launch();
             return;
         }
-        let equipment = |settings: &Settings| {
-            let Settings { model, runtime, graph, link, .. } = settings.clone();
-            (model, runtime, graph, link)
-        };
-        let equipped = equipment(&old) != equipment(&new);
+        if turned != new {
+            self.equip();
+        }
         let knobs = [
             (old.latency != new.latency).then_some(Knob::Latency(new.latency)),
             (old.cruise != new.cruise).then_some(new.cruise).flatten().map(Knob::Cruise),
             (old.compensation != new.compensation).then_some(Knob::Compensation(new.compensation)),
             (old.deadline_ms != new.deadline_ms).then_some(Knob::Deadline(new.deadline_ms)),
-            equipped.then(|| Knob::Equipment(self.settings.clone().into())),
         ];
         for knob in knobs.into_iter().flatten() {
             self.tell(Order::Change(knob));
@@ -558,7 +563,7 @@ impl Desk {
     /// Another pilot drives, or over another link: from here on in a fork where time stands, else from the start.
     fn equip(&mut self) {
         if self.stands() {
-            self.tell(Order::Change(Knob::Equipment(self.settings.clone().into())));
+            self.tell(Order::Equip(self.settings.clone().into()));
         } else {
             self.launch();
         }
@@ -576,7 +581,7 @@ impl Desk {
     /// Opens a scenario with its own settings.
     fn open(&mut self, id: String) {
         self.settings.scenario.clone_from(&id);
-        self.outbox.retain(|waiting| !matches!(waiting, Order::Change(_) | Order::Launch(_) | Order::Open(_)));
+        self.forget();
         self.tell(Order::Open(id));
     }
 

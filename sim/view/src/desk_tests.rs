@@ -53,7 +53,7 @@ fn another_network_or_link_takes_over_where_time_stands() {
     let mut desk = desk();
     let equipment = |model: Option<&str>, link: Option<&str>| {
         let [model, link] = [model, link].map(|name| name.map(str::to_owned));
-        Order::Change(Knob::Equipment(Settings { model, link, ..settings() }.into()))
+        Order::Equip(Settings { model, link, ..settings() }.into())
     };
     desk.act(Action::Pause);
     desk.act(Action::Model("student".into()));

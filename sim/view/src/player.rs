@@ -161,6 +161,7 @@ impl Player {
             }
             Order::Scrub(at) => self.scrub(at),
             Order::Change(knob) => self.change(knob),
+            Order::Equip(with) => self.equip(*with),
             Order::Fork => {
                 self.fork();
             }
@@ -396,21 +397,20 @@ impl Player {
         }
         let source = launched.episode.line().source().clone();
         let (mut fork, entries) = lane.fork(place, launched);
-        let pilot = |settings: &Settings| (settings.model.clone(), settings.runtime.clone(), settings.graph.clone());
-        let (was, is) = (fork.latest().clone(), settings.clone());
-        fork.set(settings);
-        if pilot(&was) != pilot(&is) {
-            let new = NewPilot { pilot: setup.pilot.clone(), runtime: is.runtime, graph: is.graph };
-            fork.episode.change(Change::Pilot(new));
+        let was = fork.latest().clone();
+        let Settings { model, runtime, graph, link, latency, .. } = settings.clone();
+        if (&was.model, &was.runtime, &was.graph) != (&model, &runtime, &graph) {
+            fork.episode.change(Change::Pilot(NewPilot { pilot: setup.pilot.clone(), runtime, graph }));
             // What a device, or this machine when it was alone, takes for it is another network's time.
-            let its_own = matches!(is.latency, Latency::Device(_) | Latency::Measured);
+            let its_own = matches!(latency, Latency::Device(_) | Latency::Measured);
             if its_own && *fork.episode.line().source() != source {
                 fork.episode.change(Change::Source(source));
             }
         }
-        if was.link != is.link {
+        if was.link != link {
             fork.episode.change(Change::Network(setup.line.network.clone()));
         }
+        fork.set(settings);
         self.join(fork, entries);
     }
 
@@ -451,10 +451,6 @@ impl Player {
     }
 
     fn change(&mut self, knob: Knob) {
-        if let Knob::Equipment(with) = knob {
-            self.equip(*with);
-            return;
-        }
         let Some(lane) = self.lanes.get(self.focus) else { return };
         let past = self.at < lane.reached || lane.recorded;
         // What is changed after the end holds for the next run: the window launches it with it.
@@ -496,7 +492,6 @@ impl Player {
                 };
                 Change::Source(Source::Replay(trace.clone()))
             }
-            Knob::Equipment(_) => return,
         };
         lane.set(settings);
         lane.episode.change(change);

@@ -33,6 +33,8 @@ pub enum Order {
     Speed(f64),
     /// A change of the run that goes on; recorded with its time.
     Change(Knob),
+    /// Who drives, how its network is run and over which link: of these settings only that. Where time does not stand all begins anew.
+    Equip(Box<Settings>),
     /// A lane more: the one in focus as it is at this instant, with a future of its own.
     Fork,
     /// Look at this lane; by its index among them.
@@ -70,8 +72,6 @@ pub enum Knob {
     Deadline(Option<f64>),
     /// The times measured when the network was alone.
     Calibration,
-    /// Who drives, how its network is run and over which link: of these settings only that. Where time does not stand all begins anew.
-    Equipment(Box<Settings>),
 }
 
 /// Where the newest snapshot lies. Locked only for the copy of a pointer.

@@ -305,8 +305,8 @@ fn where_time_stands_a_change_is_another_future_and_both_play_on() {
     assert_eq!(digest(&first), headless(None));
 }
 
-fn pilot(model: &str) -> Knob {
-    Knob::Equipment(Settings { model: Some(model.into()), ..settings(8.0) }.into())
+fn pilot(model: &str) -> Order {
+    Order::Equip(Settings { model: Some(model.into()), ..settings(8.0) }.into())
 }
 
 #[test]
@@ -319,11 +319,11 @@ fn where_time_stands_another_pilot_takes_over_in_a_fork() {
     wait(&thread, "hold", stands(0.4));
     tell(&thread, Order::Pause(true));
     tell(&thread, Order::Hold(None));
-    tell(&thread, Order::Change(pilot("straight")));
+    tell(&thread, pilot("straight"));
     wait(&thread, "fork", |s| s.lanes.len() == 2 && s.lanes[1].differs == ["model straight"]);
     // Before time goes on it is the same fork, whatever is changed in it, and keeps what was changed before.
     tell(&thread, Order::Change(Knob::Latency(Latency::Service(30.0))));
-    tell(&thread, Order::Change(pilot("expert")));
+    tell(&thread, pilot("expert"));
     let both = ["model expert", "latency service:30"];
     let forked = wait(&thread, "change", |s| s.lanes.len() == 2 && s.lanes[1].differs == both);
     assert_eq!((forked.focus, &forked.lanes[0].differs[0][..]), (1, "model the scenario's"));
@@ -344,7 +344,7 @@ fn where_time_stands_another_pilot_takes_over_in_a_fork() {
 #[test]
 fn where_time_stands_another_link_is_another_future() {
     let thread = standing(0.4);
-    tell(&thread, Order::Change(Knob::Equipment(Settings { link: Some("cloud-far".into()), ..settings(8.0) }.into())));
+    tell(&thread, Order::Equip(Settings { link: Some("cloud-far".into()), ..settings(8.0) }.into()));
     wait(&thread, "fork", |s| s.lanes.len() == 2 && s.lanes[1].differs == ["link cloud-far"]);
     tell(&thread, Order::Pause(false));
     let ended = wait(&thread, "end", over);
@@ -361,7 +361,7 @@ fn whoever_asks_nobody_takes_over_from_a_network_that_is_still_asked() {
     wait(&thread, "hold", stands(0.4));
     tell(&thread, Order::Pause(true));
     tell(&thread, Order::Hold(None));
-    tell(&thread, Order::Change(pilot("expert")));
+    tell(&thread, pilot("expert"));
     wait(&thread, "fork", |s| s.lanes.len() == 2);
     tell(&thread, Order::Pause(false));
     let ended = wait(&thread, "end", over);
@@ -372,7 +372,7 @@ fn whoever_asks_nobody_takes_over_from_a_network_that_is_still_asked() {
 fn where_time_runs_another_pilot_begins_anew() {
     let thread = SimThread::start(Box::<Course>::default(), settings(0.1), false).unwrap();
     wait(&thread, "running", |s| s.scene.as_ref().is_some_and(|scene| scene.now > SimTime::ZERO));
-    tell(&thread, Order::Change(pilot("expert")));
+    tell(&thread, pilot("expert"));
     let anew = wait(&thread, "launch", |s| s.run == 2);
     assert_eq!((anew.lanes.len(), anew.settings.model.as_deref(), anew.settings.speed), (1, Some("expert"), 0.1));
 }
